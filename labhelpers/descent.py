@@ -1,0 +1,245 @@
+"""Gradient descent from raw tensors: one loop for every lab.
+
+A batch of runs is a shape, not a loop: parameters may carry a leading ``runs`` axis,
+and the loss then returns one value per run. The losses are summed before they are
+differentiated; a run's parameters occur in its own loss only, so the runs stay
+independent, and one that diverges turns NaN alone.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from labhelpers._require import require, require_count, require_like, require_tensor
+
+
+class Trace(NamedTuple):
+    """Where a descent ended, and how it went.
+
+    ``params``: the parameters after the last update. ``losses``, of shape
+    ``(steps + 1, *runs)``: ``losses[t]`` is the loss after t updates. ``diverged``, of
+    shape ``runs``: True where a loss became infinite or NaN.
+    """
+
+    params: tuple
+    losses: torch.Tensor
+    diverged: torch.Tensor
+
+
+class Sharpness(NamedTuple):
+    """The largest Hessian eigenvalue, its unit eigenvector, and how it was found."""
+
+    value: float
+    direction: tuple
+    iterations: int
+    converged: bool
+
+
+@torch.enable_grad()
+def descend(loss_fn, params, *, lr, steps, precondition=None):
+    """Minimise a loss by gradient descent: ``p ← p − lr · ∂loss/∂p``, ``steps`` times.
+
+    Parameters
+    ----------
+    loss_fn : callable
+        ``loss_fn(*params)`` returns a scalar, or one loss per run, shape ``runs``.
+    params : sequence of Tensor
+        The start, left unchanged. With several runs, each has shape ``(*runs, ...)``.
+    lr : float or Tensor of shape runs
+        The learning rate, positive, for all runs or one for each.
+    steps : int
+        The number of updates, at least 1.
+    precondition : callable, optional
+        ``precondition(params, gradients)`` returns what to step along instead of the
+        gradients.
+
+    Returns
+    -------
+    Trace
+        The parameters after the last update, ``steps + 1`` losses, and which runs
+        diverged. Divergence is a result: nothing is raised.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the loss does not fit the parameters.
+
+    Examples
+    --------
+    >>> start = torch.tensor([4.0, -3.0])  # two runs, one number each
+    >>> descend(lambda x: x**2, [start], lr=0.25, steps=2).losses.tolist()
+    [[16.0, 9.0], [4.0, 2.25], [1.0, 0.5625]]
+    """
+    require_count("steps", steps)
+    params = _variables(params)
+    loss = loss_fn(*params)
+    _require_loss(loss, params)
+    rates = _rates(lr, loss, params)
+    losses = loss.new_empty((steps + 1, *loss.shape))
+    for step in range(steps):
+        loss = loss_fn(*params)
+        losses[step] = loss.detach()
+        gradients = torch.autograd.grad(loss.sum(), params)
+        if precondition is not None:
+            gradients = precondition(params, gradients)
+        with torch.no_grad():
+            for p, rate, gradient in zip(params, rates, gradients):
+                p -= rate * gradient
+    losses[steps] = loss_fn(*params).detach()
+    diverged = ~losses.isfinite().all(dim=0)
+    return Trace(tuple(p.detach() for p in params), losses, diverged)
+
+
+@torch.enable_grad()
+def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
+    """Return the largest eigenvalue of the Hessian of a loss: its curvature.
+
+    Gradient descent near a minimum is stable while ``lr < 2 / sharpness``. The Hessian
+    H is never formed: the power iteration needs only products ``H v``, each one more
+    pass of autograd (Pearlmutter, 1994).
+
+    Parameters
+    ----------
+    loss_fn : callable
+        ``loss_fn(*params)`` returns a scalar.
+    params : sequence of Tensor
+        The point, left unchanged.
+    tol : float
+        Stop when ``‖H v − value · v‖`` is at most ``tol`` times the size of H.
+    max_iterations : int
+        Give up, with ``converged=False``, after so many products.
+    seed : int
+        Of the direction in which the iteration starts.
+
+    Returns
+    -------
+    Sharpness
+        ``value``; the unit eigenvector ``direction``, in the shapes of ``params``;
+        ``iterations``; and ``converged``. The error of a converged ``value`` is about
+        ``tol**2``, relatively.
+
+    Notes
+    -----
+    At a saddle, H has eigenvalues of both signs, and the plain iteration would go to
+    the largest in size. We iterate with ``H + c``, where c is the largest ``‖H v‖`` met
+    so far: this lifts the eigenvalues above zero and keeps their order.
+    """
+    require(tol > 0, "tol", tol, "a positive number")
+    require_count("max_iterations", max_iterations)
+    params = _variables(params)
+    loss = loss_fn(*params)
+    require(
+        loss.ndim == 0,
+        "loss_fn",
+        f"a result of shape {tuple(loss.shape)}",
+        "a scalar loss",
+    )
+    _require_loss(loss, params)
+    gradients = torch.autograd.grad(loss, params, create_graph=True)
+
+    def hessian_times(v):
+        return torch.autograd.grad(
+            gradients, params, v, retain_graph=True, materialize_grads=True
+        )
+
+    generator = torch.Generator().manual_seed(seed)
+    v = _unit([normal(*p.shape, generator=generator, dtype=p.dtype) for p in params])
+    shift = 0.0
+    for iteration in range(1, max_iterations + 1):
+        Hv = hessian_times(v)
+        value = _dot(v, Hv)
+        shift = max(shift, _dot(Hv, Hv) ** 0.5)
+        rest = [a - value * b for a, b in zip(Hv, v)]
+        if _dot(rest, rest) ** 0.5 <= tol * shift:
+            return Sharpness(value, v, iteration, True)
+        v = _unit([a + shift * b for a, b in zip(Hv, v)])
+    return Sharpness(value, v, max_iterations, False)
+
+
+def uniform(*shape, generator, dtype=torch.float64):
+    """Draw a tensor of this shape from the uniform distribution on [0, 1)."""
+    return torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def normal(*shape, std=1.0, generator, dtype=torch.float64):
+    """Draw a tensor of this shape from N(0, std²).
+
+    Drawn in float64 and then converted: float32 draws differ between processors.
+    """
+    require(std >= 0, "std", std, "a number, at least 0")
+    return (std * torch.randn(shape, generator=generator, dtype=torch.float64)).to(
+        dtype
+    )
+
+
+def draw_start(draw, *, seed, runs=None):
+    """Draw the start of one run, or of many.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(generator)`` returns a tuple of tensors, the start of one run.
+    seed : int
+        Run ``i`` of many gets the generator of seed ``seed + i``: it is the run that
+        you would get alone with that seed.
+    runs : int, optional
+        How many. Without it the tensors have no ``runs`` axis.
+
+    Returns
+    -------
+    tuple of Tensor
+        With ``runs``, each has shape ``(runs, ...)``.
+    """
+    require_count("seed", seed, 0)
+    if runs is None:
+        return draw(torch.Generator().manual_seed(seed))
+    require_count("runs", runs)
+    starts = [draw(torch.Generator().manual_seed(seed + run)) for run in range(runs)]
+    return tuple(torch.stack(tensors) for tensors in zip(*starts))
+
+
+def _variables(params):
+    """Copy the parameters, ready to be differentiated by."""
+    params = tuple(params)
+    require(len(params) > 0, "params", "none", "at least one tensor")
+    for p in params:
+        require_tensor("params", p)
+        require_like("params", p, params[0])
+    return tuple(p.detach().clone().requires_grad_() for p in params)
+
+
+def _require_loss(loss, params):
+    differentiable = isinstance(loss, torch.Tensor) and loss.requires_grad
+    allowed = "a function with a result that autograd can differentiate"
+    require(differentiable, "loss_fn", f"one that returns {loss!r}", allowed)
+    for p in params:
+        require(
+            p.shape[: loss.ndim] == loss.shape,
+            "loss_fn",
+            f"shape {tuple(loss.shape)} for a parameter of shape {tuple(p.shape)}",
+            "a function that returns a scalar, or one loss per run",
+        )
+
+
+def _rates(lr, loss, params):
+    """Return ``lr`` for each parameter: a number, or of shape (*runs, 1, …, 1)."""
+    rates = torch.as_tensor(lr, dtype=loss.dtype, device=loss.device)
+    shapes = (
+        "a number" if loss.ndim == 0 else f"a number or of shape {tuple(loss.shape)}"
+    )
+    fits = rates.ndim == 0 or rates.shape == loss.shape
+    require(fits, "lr", f"shape {tuple(rates.shape)}", shapes)
+    positive = bool((rates.isfinite() & (rates > 0)).all())
+    require(positive, "lr", lr, "positive and finite")
+    if rates.ndim == 0:
+        return [float(lr)] * len(params)
+    return [rates.reshape(rates.shape + (1,) * (p.ndim - loss.ndim)) for p in params]
+
+
+def _dot(u, v):
+    return float(sum((a * b).sum() for a, b in zip(u, v)))
+
+
+def _unit(v):
+    length = _dot(v, v) ** 0.5
+    return tuple(a / length for a in v)

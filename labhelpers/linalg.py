@@ -1,0 +1,174 @@
+"""Exact answers from linear algebra, to judge gradient descent by.
+
+NumPy and SciPy only: nothing here shares a line, or a library, with the training code.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from labhelpers._require import require, require_count
+
+
+class TruncatedSVD(NamedTuple):
+    """``A ≈ U @ np.diag(s) @ Vt``: U (m, rank), s (rank,) descending, Vt (rank, n)."""
+
+    U: np.ndarray
+    s: np.ndarray
+    Vt: np.ndarray
+
+
+class LinearMap(NamedTuple):
+    """``X @ matrix ≈ Y``; ``residual = ‖X @ matrix − Y‖² / ‖Y‖²``, between 0 and 1."""
+
+    matrix: np.ndarray
+    residual: float
+
+
+def truncated_svd(A, rank):
+    """Return the best approximation of ``A`` by a matrix of rank ``rank``.
+
+    Singular vectors are only defined up to a sign. Here the entry of largest size in
+    each column of ``U`` is positive.
+
+    Parameters
+    ----------
+    A : array_like, shape (m, n)
+        Finite real numbers.
+    rank : int
+        From 1 to ``min(m, n)``.
+
+    Returns
+    -------
+    TruncatedSVD
+        ``U`` (m, rank), ``s`` (rank,) in descending order, ``Vt`` (rank, n).
+
+    Raises
+    ------
+    ValueError
+        If ``A`` is not a finite, non-empty matrix, or ``rank`` is out of range.
+
+    References
+    ----------
+    Eckart, C. and Young, G. (1936). The approximation of one matrix by another of
+    lower rank. Psychometrika 1, 211-218.
+    """
+    A = _matrix("A", A)
+    require_count("rank", rank, 1, min(A.shape))
+    U, s, Vt = np.linalg.svd(A, full_matrices=False)
+    U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
+    largest = np.take_along_axis(U, np.abs(U).argmax(axis=0)[np.newaxis], axis=0)[0]
+    signs = np.where(largest < 0, -1.0, 1.0)
+    return TruncatedSVD(U * signs, s, Vt * signs[:, np.newaxis])
+
+
+def eckart_young_floor(A, rank):
+    """Return the least ``‖A − X‖²`` (squared Frobenius norm) over all X of this rank.
+
+    It is the sum of the squared singular values that are left out. No gradient descent
+    on ``U @ V.T`` can go below it (Eckart and Young, 1936).
+
+    Parameters
+    ----------
+    A : array_like, shape (m, n)
+    rank : int
+        From 1 to ``min(m, n)``.
+
+    Returns
+    -------
+    float
+    """
+    A = _matrix("A", A)
+    require_count("rank", rank, 1, min(A.shape))
+    s = np.linalg.svd(A, compute_uv=False)
+    return float((s[rank:] ** 2).sum())
+
+
+def principal_angles(X, Y):
+    """Return the angles between the column spaces of ``X`` and ``Y``, in radians.
+
+    All zero: one space contains the other. Angles as small as 1e-15 are resolved,
+    because small ones are measured by their sine (Knyazev and Argentati, 2002).
+
+    Parameters
+    ----------
+    X : array_like, shape (m, p)
+    Y : array_like, shape (m, q)
+
+    Returns
+    -------
+    ndarray, shape (min(p, q),)
+        In descending order, each between 0 and π/2; fewer where a matrix has
+        dependent columns.
+    """
+    X, Y = _matrix_pair(X, Y)
+    return scipy.linalg.subspace_angles(X, Y)
+
+
+def best_linear_map(X, Y):
+    """Return the matrix G for which ``X @ G`` is nearest to ``Y`` (least squares).
+
+    Parameters
+    ----------
+    X : array_like, shape (m, p)
+    Y : array_like, shape (m, q)
+        Not all zero.
+
+    Returns
+    -------
+    LinearMap
+        ``matrix`` (p, q) and the ``residual``, the share of ``‖Y‖²`` that is left over.
+    """
+    X, Y = _matrix_pair(X, Y)
+    G = np.linalg.lstsq(X, Y, rcond=None)[0]
+    return LinearMap(G, _residual(X @ G, Y))
+
+
+def best_orthogonal_map(X, Y):
+    """Return the rotation, with flips and one scale, that takes ``X`` nearest to ``Y``.
+
+    Parameters
+    ----------
+    X, Y : array_like, shape (m, p)
+        Not all zero.
+
+    Returns
+    -------
+    LinearMap
+        ``matrix`` (p, p), a multiple of an orthogonal matrix, and the ``residual``, the
+        share of ``‖Y‖²`` that is left over (the "disparity" of Procrustes analysis).
+
+    References
+    ----------
+    Schönemann, P. (1966). A generalized solution of the orthogonal Procrustes problem.
+    Psychometrika 31, 1-10.
+    """
+    X, Y = _matrix_pair(X, Y)
+    require(X.shape == Y.shape, "Y", f"shape {Y.shape}", f"of shape {X.shape}, as X")
+    R, nuclear_norm = scipy.linalg.orthogonal_procrustes(X, Y)
+    G = R * (nuclear_norm / (X**2).sum())
+    return LinearMap(G, _residual(X @ G, Y))
+
+
+def _residual(approximation, Y):
+    return float(((approximation - Y) ** 2).sum() / (Y**2).sum())
+
+
+def _matrix(argument, A):
+    A = np.asarray(A)
+    shape = f"shape {A.shape}"
+    require(A.ndim == 2 and A.size > 0, argument, shape, "a non-empty matrix")
+    require(A.dtype.kind in "fiu", argument, f"dtype {A.dtype}", "of real numbers")
+    finite = np.isfinite(A).all()
+    require(finite, argument, "NaN or infinity in it", "finite everywhere")
+    return A.astype(np.float64)
+
+
+def _matrix_pair(X, Y):
+    X, Y = _matrix("X", X), _matrix("Y", Y)
+    rows = len(X)
+    require(len(Y) == rows, "Y", f"{len(Y)} rows", f"a matrix of {rows} rows, as X")
+    for argument, matrix in ("X", X), ("Y", Y):
+        require(matrix.any(), argument, "only zeros", "a matrix that is not all zero")
+    return X, Y

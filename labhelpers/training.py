@@ -1,0 +1,283 @@
+"""The training code of the course: draw the start, state the loss, descend.
+
+Every trainer takes ``lr`` as a number or one number per run; ``runs``, the number of
+starts that train as one batch; and either ``seed`` or an explicit ``start``. Run i has
+the seed ``seed + i``. Several rates without ``runs`` share one start, so that only the
+rates are compared. Results have a leading ``runs`` axis where there are several runs.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from labhelpers._require import require, require_count, require_finite, require_like
+from labhelpers.descent import descend, draw_start, normal, uniform
+
+
+class Factorisation(NamedTuple):
+    """``A ≈ U @ V.mT``: U (m, rank), V (n, rank); the rest as in ``descent.Trace``."""
+
+    U: torch.Tensor
+    V: torch.Tensor
+    losses: torch.Tensor
+    diverged: torch.Tensor
+
+
+class MLP(NamedTuple):
+    """``relu(data @ W1 + b1) @ W2 + b2``; the rest as in ``descent.Trace``.
+
+    W1 (features, hidden), b1 (hidden,), W2 (hidden, classes), b2 (classes,); a scalar
+    bias has shape (1,).
+    """
+
+    W1: torch.Tensor
+    b1: torch.Tensor
+    W2: torch.Tensor
+    b2: torch.Tensor
+    losses: torch.Tensor
+    diverged: torch.Tensor
+
+
+class Autoencoder(NamedTuple):
+    """``z ≈ A @ (B @ z)``: A (n, k), B (k, n); the rest as in ``descent.Trace``."""
+
+    A: torch.Tensor
+    B: torch.Tensor
+    losses: torch.Tensor
+    diverged: torch.Tensor
+
+
+def factorisation_loss(U, V, A):
+    """Return ``‖A − U Vᵀ‖²``, the sum of squares, one per run."""
+    return ((A - U @ V.mT) ** 2).sum(dim=(-2, -1))
+
+
+def mlp_logits(data, W1, b1, W2, b2):
+    """Return ``relu(data @ W1 + b1) @ W2 + b2``, of shape (*runs, rows, classes)."""
+    hidden = torch.relu(data @ W1 + b1.unsqueeze(-2))
+    return hidden @ W2 + b2.unsqueeze(-2)
+
+
+def cross_entropy(logits, targets):
+    """Return the mean of ``−log softmax(logits)[target]`` over rows, one per run.
+
+    ``logits`` (*runs, rows, classes); ``targets`` (rows,) or (*runs, rows), int64.
+    """
+    targets = targets.expand(logits.shape[:-1]).unsqueeze(-1)
+    return -logits.log_softmax(dim=-1).gather(-1, targets).mean(dim=(-2, -1))
+
+
+def accuracy(logits, targets):
+    """Return the share of rows whose largest logit is the target's, one per run."""
+    return (logits.argmax(dim=-1) == targets).double().mean(dim=-1)
+
+
+def autoencoder_loss(A, B, z):
+    """Return ``½ ‖z − A B z‖²``, summed over the columns of ``z``, one per run."""
+    return ((z - A @ (B @ z)) ** 2).sum(dim=(-2, -1)) / 2
+
+
+def factorise(
+    A, rank, *, num_epochs=1000, lr=0.01, runs=None, scaled=False, seed=None, start=None
+):
+    """Factorise a matrix by gradient descent on ``‖A − U Vᵀ‖²``.
+
+    Parameters
+    ----------
+    A : Tensor, shape (m, n)
+        Floating point, finite.
+    rank : int
+        From 1 to ``min(m, n)``.
+    num_epochs : int
+        The number of updates, at least 1.
+    lr, runs, seed, start
+        As for every trainer. ``start`` is ``(U, V)``; drawn, it is uniform on [0, 1).
+        Stable below about ``lr = 1 / (2 σ₁)``, σ₁ the largest singular value of A.
+    scaled : bool
+        Multiply the gradients of U and V by ``(VᵀV)⁻¹`` and ``(UᵀU)⁻¹`` (Tong, Ma and
+        Chi, 2021, JMLR 22). A good ``lr`` is then 0.25, whatever A is.
+
+    Returns
+    -------
+    Factorisation
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    require_finite("A", A, ndim=[2])
+    require_count("rank", rank, 1, min(A.shape))
+    require_count("num_epochs", num_epochs)
+    m, n = A.shape
+
+    def draw(g):
+        return uniform(m, rank, generator=g), uniform(n, rank, generator=g)
+
+    def loss(U, V):
+        return factorisation_loss(U, V, A)
+
+    start = _start(draw, A, [(m, rank), (n, rank)], seed, start, runs, lr)
+    precondition = _scale if scaled else None
+    trace = descend(loss, start, lr=lr, steps=num_epochs, precondition=precondition)
+    return Factorisation(*trace.params, trace.losses, trace.diverged)
+
+
+def train_mlp(
+    data,
+    targets,
+    *,
+    hidden=12,
+    num_epochs=100,
+    lr=0.01,
+    bias="vector",
+    runs=None,
+    seed=None,
+    start=None,
+):
+    """Train a network with one hidden layer of relu units, on the cross-entropy.
+
+    Parameters
+    ----------
+    data : Tensor, shape (rows, features) or (runs, rows, features)
+        Floating point, finite. With a ``runs`` axis, each run has its own rows.
+    targets : Tensor of int64, shape (rows,) or (runs, rows)
+        Classes 0, 1, …; there are as many as the largest one says.
+    hidden : int
+        The number of hidden units.
+    num_epochs : int
+        The number of updates, at least 1, each on all rows.
+    bias : {"vector", "scalar"}
+        One bias for each unit, or a single number for a whole layer.
+    lr, runs, seed, start
+        As for every trainer. ``start`` is ``(W1, b1, W2, b2)``, shapes as in
+        :class:`MLP`; drawn, weights are N(0, 1) and biases 0.
+
+    Returns
+    -------
+    MLP
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    require_finite("data", data, ndim=[2, 3])
+    num_classes = _num_classes(targets, data)
+    require_count("hidden", hidden)
+    require_count("num_epochs", num_epochs)
+    require(bias in ("vector", "scalar"), "bias", repr(bias), '"vector" or "scalar"')
+    if data.ndim == 3:
+        require(runs in (None, len(data)), "runs", runs, f"{len(data)}, as data has")
+        runs = len(data)
+    features = data.shape[-1]
+    biases = (hidden, num_classes) if bias == "vector" else (1, 1)
+    shapes = [(features, hidden), biases[:1], (hidden, num_classes), biases[1:]]
+
+    def draw(g):
+        W1, W2 = normal(*shapes[0], generator=g), normal(*shapes[2], generator=g)
+        return W1, torch.zeros(shapes[1]), W2, torch.zeros(shapes[3])
+
+    def loss(W1, b1, W2, b2):
+        return cross_entropy(mlp_logits(data, W1, b1, W2, b2), targets)
+
+    start = _start(draw, data, shapes, seed, start, runs, lr)
+    trace = descend(loss, start, lr=lr, steps=num_epochs)
+    return MLP(*trace.params, trace.losses, trace.diverged)
+
+
+def train_autoencoder(
+    z, k, *, steps, lr, init_scale=None, runs=None, seed=None, start=None
+):
+    """Train a linear autoencoder on ``½ ‖z − A B z‖²``; each column of z is an example.
+
+    Parameters
+    ----------
+    z : Tensor, shape (n, examples)
+        Floating point, finite.
+    k : int
+        The number of hidden units, from 1 to n.
+    steps : int
+        The number of updates, at least 1, each on all columns.
+    init_scale : float, optional
+        The standard deviation of a drawn start, ``1 / k`` where it is not given.
+    lr, runs, seed, start
+        As for every trainer. ``start`` is ``(A, B)``; drawn, they are normal.
+
+    Returns
+    -------
+    Autoencoder
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    require_finite("z", z, ndim=[2])
+    n = len(z)
+    require_count("k", k, 1, n)
+    require_count("steps", steps)
+    std = 1 / k if init_scale is None else init_scale
+
+    def draw(g):
+        return normal(n, k, std=std, generator=g), normal(k, n, std=std, generator=g)
+
+    def loss(A, B):
+        return autoencoder_loss(A, B, z)
+
+    start = _start(draw, z, [(n, k), (k, n)], seed, start, runs, lr)
+    trace = descend(loss, start, lr=lr, steps=steps)
+    return Autoencoder(*trace.params, trace.losses, trace.diverged)
+
+
+def _scale(params, gradients):
+    """Right-multiply the gradients of U and V by ``(VᵀV)⁻¹`` and ``(UᵀU)⁻¹``."""
+    (U, V), (dU, dV) = params, gradients
+    return dU @ _inverse(V.mT @ V), dV @ _inverse(U.mT @ U)
+
+
+def _inverse(matrix):
+    """Invert. A singular matrix gives infinity or NaN in its own run, and no error."""
+    return torch.linalg.inv_ex(matrix).inverse
+
+
+def _start(draw, like, shapes, seed, start, runs, lr):
+    """Return the start, drawn or given; several rates share a single one."""
+    if start is None:
+        require(
+            seed is not None, "seed", seed, "a whole number where no start is given"
+        )
+        start = [p.to(like) for p in draw_start(draw, seed=seed, runs=runs)]
+    else:
+        require(seed is None, "seed", seed, "left out where a start is given")
+        start = list(start)
+        _require_start(start, like, shapes, runs)
+    rates = torch.as_tensor(lr)
+    if rates.ndim == 1 and start[0].ndim == len(shapes[0]):
+        start = [p.expand(len(rates), *p.shape) for p in start]
+    return start
+
+
+def _require_start(start, like, shapes, runs):
+    count = len(shapes)
+    require(len(start) == count, "start", f"{len(start)} tensors", f"{count} tensors")
+    given = start[0].shape[:-2] if runs is None else (runs,)
+    for p, shape in zip(start, shapes):
+        wanted = (*given, *shape)
+        fits = len(given) <= 1 and tuple(p.shape) == wanted
+        require(fits, "start", f"shape {tuple(p.shape)}", f"of shape {wanted}")
+        require_like("start", p, like)
+
+
+def _num_classes(targets, data):
+    """Check the targets against the rows of ``data``; return the number of classes."""
+    dtype = getattr(targets, "dtype", type(targets).__name__)
+    require(dtype == torch.int64, "targets", dtype, "a torch.Tensor of dtype int64")
+    seen, shapes = tuple(targets.shape), [tuple(data.shape[:-1]), (data.shape[-2],)]
+    require(seen in shapes, "targets", f"shape {seen}", f"of shape {shapes[0]}")
+    device = targets.device
+    require(device == data.device, "targets", f"device {device}", f"on {data.device}")
+    low, high = int(targets.min()), int(targets.max())
+    seen = f"{low} to {high}"
+    require(low >= 0 and high >= 1, "targets", seen, "classes 0, 1, … (at least two)")
+    return high + 1
