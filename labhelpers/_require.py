@@ -16,7 +16,7 @@ def require(condition, argument, value, allowed):
 
 
 def require_count(argument, value, low=1, high=None):
-    """Demand a whole number from ``low`` to ``high``, both included (None: no limit)."""
+    """Demand a whole number from ``low`` to ``high``, inclusive (None: no limit)."""
     try:
         count = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -48,7 +48,8 @@ def require_finite(argument, tensor, *, ndim):
 
 
 def require_like(argument, tensor, like):
-    """Demand the dtype and the device of another tensor."""
+    """Demand a floating-point tensor of the dtype and on the device of another."""
+    require_tensor(argument, tensor)
     for what in ("dtype", "device"):
         wanted, seen = getattr(like, what), getattr(tensor, what)
         require(seen == wanted, argument, f"{what} {seen}", f"of {what} {wanted}")

@@ -152,7 +152,8 @@ def best_orthogonal_map(X, Y):
 
 
 def _residual(approximation, Y):
-    return float(((approximation - Y) ** 2).sum() / (Y**2).sum())
+    rest = float(((approximation - Y) ** 2).sum() / (Y**2).sum())
+    return min(rest, 1.0)  # rounding can end just above
 
 
 def _matrix(argument, A):

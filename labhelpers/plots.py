@@ -1,10 +1,11 @@
 """Plots of the labs. They draw what they are given, compute nothing, return the Axes.
 
-Colours (Okabe and Ito, 2008) are told apart by colour-blind readers, and each comes with
+Colours (Okabe and Ito, 2008) are told apart by colour-blind readers. Each comes with
 a line style and a marker of its own, so that a grey print can be read too.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from IPython.display import display
 
@@ -14,6 +15,7 @@ MARKERS = ["o", "^", "s", "D", "v", "P"]
 FLOOR = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
 
 STYLE = {
+    "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=COLOURS, linestyle=LINES),
     "axes.grid": True,
     "axes.spines.right": False,
@@ -22,7 +24,6 @@ STYLE = {
     "figure.dpi": 100,
     "figure.figsize": (6.4, 3.6),
     "grid.color": "0.9",
-    "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
 
@@ -59,7 +60,7 @@ def losses(losses, *, labels=None, floor=None, ax=None):
     Parameters
     ----------
     losses : array_like, shape (steps + 1,) or (steps + 1, runs)
-        Values that are not finite are left out.
+        Values that are not finite, or above 1e200, are left out.
     labels : sequence of str, optional
         One for each curve.
     floor : float, optional
@@ -71,7 +72,8 @@ def losses(losses, *, labels=None, floor=None, ax=None):
     Axes
     """
     ax = axes() if ax is None else ax
-    lines = ax.plot(losses)
+    losses = np.asarray(losses, dtype=float)
+    lines = ax.plot(np.where(losses < 1e200, losses, np.nan))
     if labels is not None:
         for line, label in zip(lines, labels, strict=True):
             line.set_label(label)
@@ -79,7 +81,7 @@ def losses(losses, *, labels=None, floor=None, ax=None):
         ax.axhline(floor, **FLOOR, label="floor")
     ax.set(xlabel="step", ylabel="loss", yscale="log")
     if labels is not None or floor is not None:
-        ax.legend()
+        ax.legend(frameon=False)
     return ax
 
 
@@ -107,11 +109,12 @@ def scatter(points, labels, names, *, ax=None):
     Axes
     """
     ax = axes(width=4.8, height=4.2) if ax is None else ax
+    points, labels = np.asarray(points), np.asarray(labels)
     for label, name in enumerate(names):
         x, y = points[labels == label].T
         kind = {"color": COLOURS[label], "marker": MARKERS[label]}
         ax.scatter(x, y, s=22, edgecolors="white", linewidths=0.4, label=name, **kind)
-    ax.legend()
+    ax.legend(frameon=False)
     return ax
 
 
@@ -152,8 +155,12 @@ def regions(x, y, classes, *, ax=None):
     Axes
     """
     ax = axes(width=4.8, height=4.2) if ax is None else ax
-    edges = [label - 0.5 for label in range(int(classes.max()) + 2)]
-    colours = COLOURS[: len(edges) - 1]
+    classes = np.asarray(classes)
+    low, high = int(classes.min()), int(classes.max())
+    edges = [label - 0.5 for label in range(high + 2)]
+    colours = [COLOURS[label] for label in range(high + 1)]
     ax.contourf(x, y, classes, levels=edges, colors=colours, alpha=0.25)
-    ax.contour(x, y, classes, levels=edges[1:-1], colors="0.3", linewidths=0.8)
+    if low < high:
+        borders = edges[low + 1 : -1]
+        ax.contour(x, y, classes, levels=borders, colors="0.3", linewidths=0.8)
     return ax

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from labhelpers._require import require, require_count, require_finite, require_like
-from labhelpers.descent import descend, draw_start, normal, uniform
+from labhelpers.descent import descend, draw_start, learning_rates, normal, uniform
 
 
 class Factorisation(NamedTuple):
@@ -95,7 +95,8 @@ def factorise(
         Stable below about ``lr = 1 / (2 σ₁)``, σ₁ the largest singular value of A.
     scaled : bool
         Multiply the gradients of U and V by ``(VᵀV)⁻¹`` and ``(UᵀU)⁻¹`` (Tong, Ma and
-        Chi, 2021, JMLR 22). A good ``lr`` is then 0.25, whatever A is.
+        Chi, 2021, JMLR 22). A good ``lr`` is then 0.25, however stretched A is; from a
+        start that is far off, a few runs wander.
 
     Returns
     -------
@@ -218,6 +219,7 @@ def train_autoencoder(
     require_count("k", k, 1, n)
     require_count("steps", steps)
     std = 1 / k if init_scale is None else init_scale
+    require(0 <= std < torch.inf, "init_scale", std, "a finite number, at least 0")
 
     def draw(g):
         return normal(n, k, std=std, generator=g), normal(k, n, std=std, generator=g)
@@ -243,6 +245,8 @@ def _inverse(matrix):
 
 def _start(draw, like, shapes, seed, start, runs, lr):
     """Return the start, drawn or given; several rates share a single one."""
+    if runs is not None:
+        require_count("runs", runs)
     if start is None:
         require(
             seed is not None, "seed", seed, "a whole number where no start is given"
@@ -250,9 +254,8 @@ def _start(draw, like, shapes, seed, start, runs, lr):
         start = [p.to(like) for p in draw_start(draw, seed=seed, runs=runs)]
     else:
         require(seed is None, "seed", seed, "left out where a start is given")
-        start = list(start)
         _require_start(start, like, shapes, runs)
-    rates = torch.as_tensor(lr)
+    rates = learning_rates(lr)
     if rates.ndim == 1 and start[0].ndim == len(shapes[0]):
         start = [p.expand(len(rates), *p.shape) for p in start]
     return start
@@ -260,18 +263,21 @@ def _start(draw, like, shapes, seed, start, runs, lr):
 
 def _require_start(start, like, shapes, runs):
     count = len(shapes)
-    require(len(start) == count, "start", f"{len(start)} tensors", f"{count} tensors")
-    given = start[0].shape[:-2] if runs is None else (runs,)
-    for p, shape in zip(start, shapes):
-        wanted = (*given, *shape)
-        fits = len(given) <= 1 and tuple(p.shape) == wanted
-        require(fits, "start", f"shape {tuple(p.shape)}", f"of shape {wanted}")
+    is_sequence = isinstance(start, (tuple, list))
+    seen = f"{len(start)} of them" if is_sequence else type(start).__name__
+    require(is_sequence and len(start) == count, "start", seen, f"{count} tensors")
+    for p in start:
         require_like("start", p, like)
+    given = start[0].shape[-3:-2] if runs is None else (runs,)
+    for p, shape in zip(start, shapes):
+        seen, wanted = tuple(p.shape), (*given, *shape)
+        require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")
 
 
 def _num_classes(targets, data):
     """Check the targets against the rows of ``data``; return the number of classes."""
-    dtype = getattr(targets, "dtype", type(targets).__name__)
+    is_tensor = isinstance(targets, torch.Tensor)
+    dtype = targets.dtype if is_tensor else type(targets).__name__
     require(dtype == torch.int64, "targets", dtype, "a torch.Tensor of dtype int64")
     seen, shapes = tuple(targets.shape), [tuple(data.shape[:-1]), (data.shape[-2],)]
     require(seen in shapes, "targets", f"shape {seen}", f"of shape {shapes[0]}")
