@@ -4,6 +4,7 @@ Whatever belongs to one machine or one moment is left out of the files, so that 
 this twice changes nothing.
 """
 
+import base64
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
 
@@ -36,12 +39,23 @@ def render(path):
     nbformat.write(notebook, path)
 
 
+def save_readme_picture():
+    """Copy the picture that the README opens with out of its notebook."""
+    name, cell_id, picture = README_PICTURE
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    [cell] = [cell for cell in notebook.cells if cell.id == cell_id]
+    [png] = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_bytes(base64.b64decode(png))
+
+
 def main(names):
     os.environ["TQDM_DISABLE"] = "1"
     paths = [Path(name).resolve() for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
         print(f"rendering {path.name}", flush=True)
         render(path)
+    save_readme_picture()
 
 
 if __name__ == "__main__":

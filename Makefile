@@ -1,0 +1,77 @@
+# `make help` lists the verbs. Nothing is left outside this folder, pip's cache aside.
+
+CONSTRAINTS ?= constraints.txt
+LAB_DIR ?= notebooks
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+NOTEBOOKS ?=
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN ?= .venv/Scripts
+else
+PYTHON ?= python3
+BIN ?= .venv/bin
+endif
+
+export JUPYTER_CONFIG_DIR := $(CURDIR)/.jupyter/config
+export JUPYTER_DATA_DIR := $(CURDIR)/.jupyter/data
+export JUPYTER_RUNTIME_DIR := $(CURDIR)/.jupyter/runtime
+export IPYTHONDIR := $(CURDIR)/.jupyter/ipython
+export MPLCONFIGDIR := $(CURDIR)/.jupyter/matplotlib
+
+# JupyterLab asks nobody for news, for updates or, through npm, for language servers.
+SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
+NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
+SERVERS := --LanguageServerManager.autodetect=False
+
+define check_python
+import sys
+version = sys.version_info[:2]
+if version < (3, 11):
+    sys.exit("Python 3.11 or newer is needed, this one is %d.%d. Name another one, " \
+             "as in: make lab PYTHON=python3.12" % version)
+endef
+export check_python
+
+.PHONY: help lab test render lint clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
+	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
+
+test: .venv/test  ## run every test, and compare every stored output of the labs
+	TQDM_DISABLE=1 "$(BIN)/python" -m pytest \
+	    --nbval --nbval-current-env --nbval-cell-timeout=60 $(PYTEST_ARGS)
+
+render: .venv/test  ## run the labs and store their outputs
+	TQDM_DISABLE=1 "$(BIN)/python" tools/render.py $(NOTEBOOKS)
+
+lint: .venv/test  ## check style and format, notebooks too
+	"$(BIN)/python" -m ruff check
+	"$(BIN)/python" -m ruff format --check
+
+clean:  ## remove what the other verbs made, .venv included; the labs stay
+	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
+	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
+
+$(SETTINGS):
+	@mkdir -p $(@D)
+	@echo '{"@jupyterlab/apputils-extension:notification": {$(NOTIFICATIONS)}}' > $@
+
+.venv/lab: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.)
+	@touch $@
+
+.venv/test: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[test])
+	@touch .venv/lab $@
+
+define install
+	@$(PYTHON) -c "$$check_python"
+	@echo "Setting up .venv: some minutes, the first time."
+	@"$(BIN)/python" -c "import pip" 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	"$(BIN)/python" -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e "$(1)"
+endef
