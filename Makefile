@@ -20,6 +20,10 @@ export JUPYTER_RUNTIME_DIR := $(CURDIR)/.jupyter/runtime
 export IPYTHONDIR := $(CURDIR)/.jupyter/ipython
 export MPLCONFIGDIR := $(CURDIR)/.jupyter/matplotlib
 
+# Threads of torch that wait for each other sleep. Spinning, they would make a machine
+# that has other work to do up to ten times slower.
+export OMP_WAIT_POLICY := PASSIVE
+
 # JupyterLab asks nobody for news, for updates or, through npm, for language servers.
 SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false

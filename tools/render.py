@@ -44,14 +44,18 @@ def save_readme_picture():
     name, cell_id, picture = README_PICTURE
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     [cell] = [cell for cell in notebook.cells if cell.id == cell_id]
-    [png] = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+    [png] = [
+        o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
+    ]
     picture.parent.mkdir(exist_ok=True)
     picture.write_bytes(base64.b64decode(png))
 
 
 def main(names):
     os.environ["TQDM_DISABLE"] = "1"
-    paths = [Path(name).resolve() for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    paths = [Path(name).resolve() for name in names] or sorted(
+        NOTEBOOKS.glob("*.ipynb")
+    )
     for path in paths:
         print(f"rendering {path.name}", flush=True)
         render(path)

@@ -1,0 +1,266 @@
+"""The plots draw what they are given, and nothing else."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import select_figure_formats
+from IPython.utils.capture import capture_output
+from matplotlib.colors import to_hex, to_rgba
+from traitlets.config import Config
+
+from labhelpers import plots
+
+CURVES = np.array([[4.0, 8.0], [2.0, np.inf], [1.0, np.nan]])
+POINTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+LABELS = np.array([0, 1, 0, 2])
+X, Y = np.arange(4.0), np.arange(3.0)
+HEIGHTS = X + 10 * Y[:, np.newaxis]
+CLASSES = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 2]])
+
+DRAWINGS = {
+    "losses": (lambda a, **o: plots.losses(a, floor=0.5, **o), [CURVES]),
+    "histogram": (plots.histogram, [np.array([1.0, 2.0, 2.0, 3.0])]),
+    "scatter": (
+        lambda p, c, **o: plots.scatter(p, c, ["a", "b", "c"], **o),
+        [POINTS, LABELS],
+    ),
+    "contours": (plots.contours, [X, Y, HEIGHTS]),
+    "regions": (plots.regions, [X, Y, CLASSES]),
+}
+every_drawing = pytest.mark.parametrize(
+    ("draw", "arrays"), DRAWINGS.values(), ids=DRAWINGS
+)
+
+
+@pytest.fixture(autouse=True)
+def _close_all():
+    yield
+    plt.close("all")
+
+
+@every_drawing
+def test_drawings_return_their_axes(draw, arrays):
+    ax = plots.axes()
+    assert draw(*arrays, ax=ax) is ax
+    assert ax.has_data()
+    new = draw(*arrays)
+    assert new.has_data()
+    assert new.figure is not ax.figure
+    new.figure.canvas.draw()
+
+
+@every_drawing
+def test_drawings_change_none_of_their_arguments(draw, arrays):
+    copies = [array.copy() for array in arrays]
+    for array in copies:
+        array.flags.writeable = False
+    draw(*copies).figure.canvas.draw()
+    for array, copy in zip(arrays, copies):
+        np.testing.assert_array_equal(array, copy)
+
+
+@every_drawing
+def test_lists_and_tensors_are_arrays_too(draw, arrays):
+    for convert in np.ndarray.tolist, torch.tensor:
+        draw(*map(convert, arrays)).figure.canvas.draw()
+
+
+@every_drawing
+def test_drawings_leave_the_settings_alone(draw, arrays):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        before = dict(matplotlib.rcParams)
+        draw(*arrays)
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_nothing_is_drawn_on_a_figure_of_someone_else():
+    other = plt.figure().add_subplot()
+    for draw, arrays in DRAWINGS.values():
+        draw(*arrays)
+    assert not other.has_data()
+
+
+# --- Axes ----------------------------------------------------------------------------
+
+
+def test_axes_are_one_or_a_row():
+    assert isinstance(plots.axes(), plt.Axes)
+    row = plots.axes(3, width=9, height=2)
+    assert row.shape == (3,)
+    assert len({ax.figure for ax in row}) == 1
+    assert row[0].figure.get_size_inches().tolist() == [9, 2]
+
+
+def test_curves_differ_without_colour():
+    ax = plots.axes()
+    lines = ax.plot(np.ones((2, 6)))
+    assert [line.get_color() for line in lines] == plots.COLOURS
+    assert (
+        len({str(line.get_linestyle()) + str(line._dash_pattern) for line in lines})
+        == 6
+    )
+    assert len(plots.COLOURS) == len(plots.LINES) == len(plots.MARKERS)
+    assert len(set(plots.COLOURS)) == len(set(plots.MARKERS)) == 6
+
+
+# --- Losses --------------------------------------------------------------------------
+
+
+def test_losses_are_drawn_as_they_are():
+    ax = plots.losses(CURVES)
+    assert len(ax.lines) == 2
+    for line, curve in zip(ax.lines, CURVES.T):
+        np.testing.assert_array_equal(line.get_xdata(), [0, 1, 2])
+        np.testing.assert_array_equal(
+            line.get_ydata(), np.where(np.isfinite(curve), curve, np.nan)
+        )
+    assert ax.get_yscale() == "log"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss")
+    assert ax.get_legend() is None
+
+
+def test_one_run_is_one_curve():
+    ax = plots.losses([3.0, 2.0, 1.0])
+    assert len(ax.lines) == 1
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [3, 2, 1])
+
+
+@pytest.mark.parametrize("blown_up", [1e150, 1e290, 1.7e308, np.inf, np.nan])
+def test_a_diverged_run_leaves_the_axis_finite(blown_up):
+    ax = plots.losses([[1.0, 1.0], [0.5, blown_up]])
+    ax.figure.canvas.draw()
+    assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_labels_and_floor_are_in_the_legend():
+    ax = plots.losses(CURVES, labels=["lr 1", "lr 2"], floor=0.5)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["lr 1", "lr 2", "floor"]
+    assert ax.lines[2].get_ydata() == [0.5, 0.5]
+
+
+def test_each_curve_has_its_label():
+    with pytest.raises(ValueError, match="shorter"):
+        plots.losses(CURVES, labels=["only one"])
+
+
+# --- Histogram, scatter --------------------------------------------------------------
+
+
+def test_a_histogram_counts():
+    ax = plots.histogram([1.0, 2.0, 2.0, 3.0], bins=[0.5, 1.5, 2.5, 3.5], label="runs")
+    (shape,) = ax.patches
+    assert set(shape.get_xy()[:, 1]) == {0, 1, 2}
+    assert shape.get_label() == "runs"
+    assert ax.get_ylabel() == "count"
+
+
+def test_each_class_has_its_points_and_its_marker():
+    ax = plots.scatter(POINTS, LABELS, ["a", "b", "c"])
+    groups = ax.collections
+    assert [group.get_label() for group in groups] == ["a", "b", "c"]
+    for label, group in enumerate(groups):
+        of_class = np.flatnonzero(label == LABELS)
+        np.testing.assert_array_equal(group.get_offsets(), POINTS[of_class])
+        assert to_hex(group.get_facecolor()[0]).upper() == plots.COLOURS[label]
+    shapes = {group.get_paths()[0].vertices.tobytes() for group in groups}
+    assert len(shapes) == 3
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b", "c"]
+
+
+def test_a_class_without_points_keeps_its_place():
+    ax = plots.scatter(POINTS[:3], [0, 2, 2], ["a", "b", "c"])
+    assert [len(group.get_offsets()) for group in ax.collections] == [1, 0, 2]
+
+
+def test_no_colour_stands_for_two_classes():
+    seven = np.arange(7)
+    with pytest.raises(IndexError):
+        plots.scatter(np.zeros((7, 2)), seven, list("abcdefg"))
+    with pytest.raises(IndexError):
+        plots.regions(seven, [0, 1], np.stack([seven, seven]))
+
+
+# --- Contours, regions ---------------------------------------------------------------
+
+
+def test_contours_lie_where_the_heights_are():
+    ax = plots.contours(X, Y, HEIGHTS, levels=[1.5, 12.0])
+    (lines,) = [c for c in ax.collections if hasattr(c, "levels")]
+    assert lines.levels.tolist() == [1.5, 12.0]
+    for level, path in zip(lines.levels, lines.get_paths()):
+        x, y = path.vertices.T
+        assert len(x) >= 2
+        np.testing.assert_allclose(x + 10 * y, level)
+    assert {text.get_text() for text in ax.texts} == {"1.5", "12.0"}
+
+
+def test_regions_have_the_colour_of_their_class():
+    ax = plots.regions(X, Y, CLASSES)
+    filled, borders = [c for c in ax.collections if hasattr(c, "levels")]
+    assert filled.levels.tolist() == [-0.5, 0.5, 1.5, 2.5]
+    assert borders.levels.tolist() == [0.5, 1.5]
+    wanted = [to_rgba(colour, 0.25) for colour in plots.COLOURS[:3]]
+    np.testing.assert_allclose(filled.get_facecolor(), wanted)
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_one_class_alone_has_no_border(label):
+    ax = plots.regions(X, Y, np.full((3, 4), label))
+    (filled,) = [c for c in ax.collections if hasattr(c, "levels")]
+    assert filled.levels.tolist() == [-0.5 + n for n in range(label + 2)]
+
+
+def test_borders_lie_between_the_classes_that_there_are():
+    ax = plots.regions([0, 1], [0, 1], [[1, 2], [1, 2]])
+    borders = [c for c in ax.collections if hasattr(c, "levels")][1]
+    assert borders.levels.tolist() == [1.5]
+    assert np.unique(borders.get_paths()[0].vertices[:, 0]).tolist() == [0.5]
+
+
+# --- Show ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A shell that displays figures as a notebook does, with no file of its own."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": 0}}))
+    select_figure_formats(shell, {"png"})
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.usefixtures("shell")
+def test_show_displays_once_with_its_text_and_closes():
+    ax = plots.losses(CURVES)
+    with capture_output() as captured:
+        assert plots.show(ax, alt="Two curves fall.") is None
+    (output,) = captured.outputs
+    assert output.data["image/png"].startswith("iVBOR")
+    assert output.metadata["image/png"]["alt"] == "Two curves fall."
+    assert captured.stdout == captured.stderr == ""
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.usefixtures("shell")
+def test_show_takes_any_axes_of_a_row():
+    row, other = plots.axes(2), plots.axes()
+    with capture_output() as captured:
+        plots.show(row[1], alt="Two empty axes.")
+    assert len(captured.outputs) == 1
+    assert plt.get_fignums() == [other.figure.number]
+
+
+@pytest.mark.parametrize("alt", ["", "   ", "\n"])
+def test_a_figure_without_a_text_is_not_shown(alt, capsys):
+    ax = plots.axes()
+    with pytest.raises(ValueError, match="^alt must be a text that describes"):
+        plots.show(ax, alt=alt)
+    assert capsys.readouterr().out == ""
+    assert plt.get_fignums() == [ax.figure.number]
