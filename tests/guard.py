@@ -271,29 +271,30 @@ def excused(notebooks, excuses):
 def arrows(folder):
     """Each room imports only what ``ROOMS`` allows: our own from below, never above."""
     complaints = []
-    for path in sorted(Path(folder).glob("*.py")):
-        if path.stem not in ROOMS:
-            complaints.append(
-                f"{path.name}: a new room: say in ROOMS what it may import"
-            )
+    for path in sorted(Path(folder).rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        room = name.split("/")[0].removesuffix(".py")
+        if room not in ROOMS:
+            complaints.append(f"{name}: a new room: say in ROOMS what it imports")
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        imports = {name for node in ast.walk(tree) for name in _imports(node)}
-        for name in sorted(imports - ROOMS[path.stem]):
-            complaints.append(f"{path.name}: imports {name}: not in this room")
+        imports = {each for node in ast.walk(tree) for each in _imports(node)}
+        imports = {each for each in imports if each.split(".")[1:2] != [room]}
+        for each in sorted(imports - ROOMS[room]):
+            complaints.append(f"{name}: imports {each}: not in this room")
     return complaints
 
 
 def room_sizes(folder):
     """The helpers can be read in one sitting."""
     lines = {
-        path.stem: len(path.read_text(encoding="utf-8").splitlines())
-        for path in sorted(Path(folder).glob("*.py"))
+        path.relative_to(folder).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in sorted(Path(folder).rglob("*.py"))
     }
-    total = sum(lines.get(room, 0) for room in HELPERS)
+    total = sum(lines.get(f"{room}.py", 0) for room in HELPERS)
     complaints = [
-        f"{room}.py: {count} lines: split it, {MOST_ROOM_LINES} at most"
-        for room, count in lines.items()
+        f"{name}: {count} lines: split it, {MOST_ROOM_LINES} at most"
+        for name, count in lines.items()
         if count > MOST_ROOM_LINES
     ]
     if total > MOST_HELPER_LINES:

@@ -192,11 +192,15 @@ def test_cells_that_are_not_compared_are_counted():
         ("training", "from . import plots"),
         ("data", "import torch"),
         ("plots", "import labhelpers.linalg"),
+        ("linalg/inner", "import labhelpers.linalg.other, torch"),
         ("kitchen", ""),
+        ("kitchen/__init__", ""),
     ],
 )
 def test_an_arrow_upwards_is_caught(room, code, tmp_path):
-    (tmp_path / f"{room}.py").write_text(code)
+    path = tmp_path / f"{room}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code)
     assert len(guard.arrows(tmp_path)) == 1
 
 
