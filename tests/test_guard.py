@@ -205,10 +205,17 @@ def test_an_arrow_upwards_is_caught(room, code, tmp_path):
 
 
 def test_a_room_that_grows_is_caught(tmp_path):
-    for room in "linalg", "descent", "data":
-        (tmp_path / f"{room}.py").write_text("\n" * guard.MOST_ROOM_LINES)
+    """Docstrings, comments and blank lines are free."""
+    free = '"""Text\nand text."""\n\n# a comment\n'
+    for room in "linalg", "descent":
+        code = free + "a = 1\n" * guard.MOST_ROOM_LINES
+        (tmp_path / f"{room}.py").write_text(code)
+    rest = guard.MOST_HELPER_LINES - 2 * guard.MOST_ROOM_LINES
+    (tmp_path / "data.py").write_text("a = 1\n" * rest)
     assert guard.room_sizes(tmp_path) == []
-    (tmp_path / "plots.py").write_text("\n" * (guard.MOST_ROOM_LINES + 1))
+    (tmp_path / "plots.py").write_text("a = 1\n")
+    assert len(guard.room_sizes(tmp_path)) == 1
+    (tmp_path / "linalg.py").write_text("a = 1\n" * (guard.MOST_ROOM_LINES + 1))
     assert len(guard.room_sizes(tmp_path)) == 2
 
 
