@@ -28,6 +28,8 @@ def render(path):
         timeout=120,
         record_timing=False,
         coalesce_streams=True,
+        # ipykernel's advice on encryption would now and then land in a cell's output.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
