@@ -124,7 +124,7 @@ class StackedRows:
         for number, part in enumerate(self.parts):
             here = part_of_row == number
             found[here] = part[rows.ravel()[here] - self.starts[number]]
-        return found.reshape(*rows.shape, -1)
+        return found.reshape(*rows.shape, self.shape[1])
 
 
 def photo_patches(n, *, split="train", seed):

@@ -6,6 +6,7 @@ the seed ``seed + i``. Several rates without ``runs`` share one start, so that o
 rates are compared. Results have a leading ``runs`` axis where there are several runs.
 """
 
+import os
 from typing import NamedTuple
 
 import torch
@@ -249,13 +250,43 @@ def train_autoencoder(
     return Autoencoder(*trace.params, trace.losses, trace.diverged)
 
 
-def muon(params, *, lr):
-    """Return torch's Muon optimiser, without weight decay (Jordan et al., 2024).
+class Muon(torch.optim.Optimizer):
+    """Steps equally far along every singular direction of a gradient, with momentum.
 
-    It steps equally far along every singular direction of a gradient, so that weak
-    directions of the data are learned as fast as strong ones.
+    So weak directions of the data are learned as fast as strong ones (Jordan et al.,
+    2024). ``torch.optim.Muon`` approximates the same step in bfloat16, which takes 35
+    times as long on processors that can't multiply in it; for a thin matrix the exact
+    step is as fast everywhere. Parameters are matrices.
     """
-    return torch.optim.Muon(params, lr=lr, weight_decay=0)
+
+    def __init__(self, params, *, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        """Update every parameter by its gradient, smoothed and orthogonalised."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                smooth = self.state[p].setdefault("smooth", torch.zeros_like(p))
+                smooth.lerp_(p.grad, 0.05)
+                direction = orthogonalise(p.grad.lerp(smooth, 0.95))
+                rows, columns = p.shape
+                p -= group["lr"] * max(1, rows / columns) ** 0.5 * direction
+
+
+def orthogonalise(gradient):
+    """Return ``U @ Vt`` of ``gradient = U @ diag(s) @ Vt``: every s > 0 becomes 1.
+
+    Singular values below a millionth of the largest stay small: they may be rounding.
+    """
+    rows, columns = gradient.shape
+    if rows < columns:
+        return orthogonalise(gradient.T).T
+    tall = gradient.double()
+    values, axes = torch.linalg.eigh(tall.T @ tall)  # s², and the rows of Vt
+    tiny = torch.finfo(torch.float64).tiny
+    scales = values.clamp(min=max(1e-12 * values[-1].item(), tiny)).rsqrt()
+    return (tall @ (axes * scales @ axes.T)).to(gradient)
 
 
 def train_autoencoder_minibatch(
@@ -265,7 +296,7 @@ def train_autoencoder_minibatch(
     num_epochs,
     batch_size=256,
     lr=0.02,
-    optimizer=muon,
+    optimizer=Muon,
     floor=None,
     seed,
 ):
@@ -285,7 +316,7 @@ def train_autoencoder_minibatch(
     lr : float
         The learning rate of the first step. It falls to 0 in a straight line.
     optimizer : callable
-        ``optimizer(params, lr=lr)``, such as ``torch.optim.Adam``.
+        ``optimizer(params, lr=lr)``, such as :class:`Muon` or ``torch.optim.Adam``.
     floor : float, optional
         The least loss there is, as from ``linalg.principal_components``.
     seed : int
@@ -307,7 +338,7 @@ def train_autoencoder_minibatch(
     require_count("num_epochs", num_epochs)
     require_count("batch_size", batch_size, 1, n)
     require_count("seed", seed, 0)
-    learning_rates(lr)
+    require(learning_rates(lr).ndim == 0, "lr", repr(lr), "a single number")
     require(floor is None or floor > 0, "floor", floor, "positive, or left out")
     g = torch.Generator().manual_seed(seed)
     std = pixels**-0.5  # columns of A, rows of B of length about 1
@@ -318,7 +349,7 @@ def train_autoencoder_minibatch(
     schedule = torch.optim.lr_scheduler.LambdaLR(stepper, lambda t: 1 - t / steps)
     losses, interrupted = [], False
     try:
-        with tqdm(total=steps, unit="batch") as progress:
+        with tqdm(total=steps, unit="batch", disable=_no_bars()) as progress:
             for _ in range(num_epochs):
                 for rows in torch.randperm(n, generator=g).split(batch_size):
                     loss = _image_loss(A, B, _image_batch(images, rows))
@@ -357,6 +388,11 @@ def _image_batch(images, rows):
     if batch.dtype == torch.uint8:
         return batch.float().div_(127.5).sub_(1)
     return batch.float()
+
+
+def _no_bars():
+    """Tell whether TQDM_DISABLE is set, which tqdm itself overlooks in a notebook."""
+    return bool(os.environ.get("TQDM_DISABLE"))
 
 
 def _require_images(images):
