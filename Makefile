@@ -5,6 +5,7 @@ LAB_DIR ?= notebooks
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 NOTEBOOKS ?=
+BENCH_ARGS ?=
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -38,10 +39,10 @@ if version < (3, 11):
 endef
 export check_python
 
-.PHONY: help lab test render lint clean
+.PHONY: help lab test render lint cifar10 bench clean
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
 	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
@@ -57,6 +58,12 @@ lint: .venv/test  ## check style and format, notebooks too
 	"$(BIN)/python" -m ruff check
 	"$(BIN)/python" -m ruff format --check
 
+cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
+	"$(BIN)/python" tools/cifar10.py
+
+bench: .venv/lab  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
+	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
+
 clean:  ## remove what the other verbs made, .venv included; the labs stay
 	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
 	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
@@ -71,6 +78,10 @@ $(SETTINGS):
 
 .venv/test: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
 	$(call install,.[test])
+	@touch .venv/lab $@
+
+.venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[cifar10])
 	@touch .venv/lab $@
 
 define install

@@ -1,17 +1,34 @@
 """The data of the labs, from files on disk. Nothing here needs the network."""
 
 import csv
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.datasets import load_sample_images
 
-from labhelpers._require import require
+from labhelpers._require import require, require_count
 
 DATA_DIR = Path(__file__).resolve().parents[1] / "data"
 
 # The rows (from 0) in which the UCI repository's copy differs from Fisher's table.
 UCI_ROWS = {34: (4.9, 3.1, 1.5, 0.1), 37: (4.9, 3.1, 1.5, 0.1)}
+
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+CIFAR10_RECORDS = 10_000  # in each file
+CIFAR10_RECORD = 1 + 3072  # bytes: the label, then the pixels
 
 
 class Iris(NamedTuple):
@@ -73,3 +90,136 @@ def load_iris(*, variant="fisher"):
         for row, values in UCI_ROWS.items():
             features[row] = values
     return Iris(features, labels, tuple(header[:4]), class_names)
+
+
+class Images(NamedTuple):
+    """Colour pictures of 32 × 32 pixels.
+
+    ``pixels`` (n, 3072) uint8: 1024 red, then green, then blue, each row by row;
+    ``labels`` (n,) int64; ``class_names`` tuple of str.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    class_names: tuple
+
+
+class StackedRows:
+    """Matrices of uint8 on top of each other, read from disk as rows are asked for."""
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.starts = np.cumsum([0, *map(len, parts)])
+        self.shape = (int(self.starts[-1]), parts[0].shape[1])
+        self.dtype = parts[0].dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        """Return the rows of these numbers, or of this slice, as an array in memory."""
+        rows = np.arange(len(self))[rows]
+        found = np.empty((rows.size, self.shape[1]), self.dtype)
+        part_of_row = np.searchsorted(self.starts, rows.ravel(), side="right") - 1
+        for number, part in enumerate(self.parts):
+            here = part_of_row == number
+            found[here] = part[rows.ravel()[here] - self.starts[number]]
+        return found.reshape(*rows.shape, self.shape[1])
+
+
+def photo_patches(n, *, split="train", seed):
+    """Cut n random patches from the two photographs that scikit-learn installs.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+    split : {"train", "test"}
+        Training patches lie in the left four fifths of a photograph, test patches in
+        the rest: they share no pixel.
+    seed : int
+
+    Returns
+    -------
+    Images
+        ``labels`` say which photograph a patch is from.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    require_count("n", n)
+    require_count("seed", seed, 0)
+    require(split in ("train", "test"), "split", repr(split), '"train" or "test"')
+    rng = np.random.default_rng(seed)
+    photos = load_sample_images()
+    labels = rng.integers(len(photos.images), size=n)
+    pixels = np.empty((n, 3, 32, 32), dtype=np.uint8)
+    for label, photo in enumerate(photos.images):
+        border = photo.shape[1] * 4 // 5
+        part = photo[:, :border] if split == "train" else photo[:, border:]
+        patches = np.lib.stride_tricks.sliding_window_view(part, (32, 32), axis=(0, 1))
+        here = np.flatnonzero(labels == label)
+        top, left = rng.integers(patches.shape[:2], size=(len(here), 2)).T
+        pixels[here] = patches[top, left]
+    names = tuple(Path(name).stem for name in photos.filenames)
+    return Images(pixels.reshape(n, -1), labels, names)
+
+
+def load_cifar10(root=None, *, split="train"):
+    """Open CIFAR-10, the binary version, without reading all of it.
+
+    Parameters
+    ----------
+    root : path, optional
+        The folder of the ``.bin`` files. Without it, the environment variable
+        ``CIFAR10_DIR`` or, failing that, ``data/cifar-10-batches-bin``.
+    split : {"train", "test"}
+
+    Returns
+    -------
+    Images
+        50,000 or 10,000. ``pixels`` are mapped from disk: ``pixels[rows]`` reads them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        If ``split`` is neither, or a file is not what it should be.
+
+    References
+    ----------
+    Krizhevsky, A. (2009). Learning multiple layers of features from tiny images.
+    """
+    require(split in ("train", "test"), "split", repr(split), '"train" or "test"')
+    folder = Path(
+        root or os.environ.get("CIFAR10_DIR") or DATA_DIR / "cifar-10-batches-bin"
+    )
+    train = [f"data_batch_{number}.bin" for number in range(1, 6)]
+    names = train if split == "train" else ["test_batch.bin"]
+    records = [_cifar10_records(folder / name) for name in names]
+    labels = np.concatenate([part[:, 0] for part in records]).astype(np.int64)
+    pixels = StackedRows([part[:, 1:] for part in records])
+    return Images(pixels, labels, CIFAR10_CLASSES)
+
+
+def scale_pixels(pixels):
+    """Return uint8 pixels as float32 from −1 (dark) to 1 (bright), the same shape."""
+    return np.asarray(pixels, dtype=np.float32) / 127.5 - 1
+
+
+def _cifar10_records(path):
+    """Map one file of CIFAR-10: uint8, shape (10000, 3073), the label first."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path.name} is missing in {path.parent}. 'make cifar10' fetches CIFAR-10 "
+            "(for a copy elsewhere, set CIFAR10_DIR to its folder)."
+        )
+    size, expected = path.stat().st_size, CIFAR10_RECORDS * CIFAR10_RECORD
+    require(size == expected, path, f"{size:,} bytes", f"a file of {expected:,} bytes")
+    records = np.memmap(path, np.uint8, "r", shape=(CIFAR10_RECORDS, CIFAR10_RECORD))
+    largest = int(records[:, 0].max())
+    require(largest <= 9, path, f"a label {largest}", "a file of labels from 0 to 9")
+    return records

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse.linalg
 
 from labhelpers._require import require, require_count
 
@@ -24,6 +25,14 @@ class LinearMap(NamedTuple):
 
     matrix: np.ndarray
     residual: float
+
+
+class PrincipalComponents(NamedTuple):
+    """``values`` (k,) descending, unit ``axes`` (d, k), and ``floors`` (k,)."""
+
+    values: np.ndarray
+    axes: np.ndarray
+    floors: np.ndarray
 
 
 def truncated_svd(A, rank):
@@ -58,8 +67,7 @@ def truncated_svd(A, rank):
     require_count("rank", rank, 1, min(A.shape))
     U, s, Vt = np.linalg.svd(A, full_matrices=False)
     U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
-    largest = np.take_along_axis(U, np.abs(U).argmax(axis=0)[np.newaxis], axis=0)[0]
-    signs = np.where(largest < 0, -1.0, 1.0)
+    signs = _signs(U)
     return TruncatedSVD(U * signs, s, Vt * signs[:, np.newaxis])
 
 
@@ -83,6 +91,63 @@ def eckart_young_floor(A, rank):
     require_count("rank", rank, 1, min(A.shape))
     s = np.linalg.svd(A, compute_uv=False)
     return float((s[rank:] ** 2).sum())
+
+
+def second_moment(rows, *, scale=np.asarray, chunk_size=5000):
+    """Return ``zᵀz / n`` for n examples, one a row, reading a chunk at a time.
+
+    Parameters
+    ----------
+    rows : array, shape (n, d)
+        Not empty; may be mapped from disk.
+    scale : callable, optional
+        Turns a chunk of rows into numbers, as ``data.scale_pixels`` does.
+    chunk_size : int
+        Rows in memory at once, at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (d, d)
+    """
+    require(len(rows) > 0, "rows", "none", "at least one row")
+    require_count("chunk_size", chunk_size)
+    total = 0.0
+    for start in range(0, len(rows), chunk_size):
+        chunk = scale(rows[start : start + chunk_size])
+        total = total + (chunk.T @ chunk).astype(np.float64)
+    return total / len(rows)
+
+
+def principal_components(moment, k):
+    """Return the k largest eigenvalues of ``zᵀz / n``, their axes, and the floors.
+
+    Not centred: PCA proper would take the mean of z away first.
+
+    Parameters
+    ----------
+    moment : array_like, shape (d, d)
+        As from :func:`second_moment`.
+    k : int
+        From 1 to d.
+
+    Returns
+    -------
+    PrincipalComponents
+        ``floors[j]`` is the least mean of ``½ ‖z − A B z‖²`` over the examples with
+        j + 1 hidden units: half the sum of the eigenvalues that are left out.
+    """
+    moment = _matrix("moment", moment)
+    d = len(moment)
+    require(moment.shape == (d, d), "moment", f"shape {moment.shape}", "square")
+    require_count("k", k, 1, d)
+    if k < d // 2:
+        start = np.random.default_rng(0).normal(size=d)
+        values, axes = scipy.sparse.linalg.eigsh(moment, k, v0=start)
+    else:
+        values, axes = np.linalg.eigh(moment)
+    values, axes = values[::-1][:k], axes[:, ::-1][:, :k]
+    floors = (np.trace(moment) - values.cumsum()) / 2
+    return PrincipalComponents(values, axes * _signs(axes), floors)
 
 
 def principal_angles(X, Y):
@@ -149,6 +214,12 @@ def best_orthogonal_map(X, Y):
     R, nuclear_norm = scipy.linalg.orthogonal_procrustes(X, Y)
     G = R * (nuclear_norm / (X**2).sum())
     return LinearMap(G, _residual(X @ G, Y))
+
+
+def _signs(columns):
+    """Return 1 or −1 for each column: the sign of its entry of largest size."""
+    rows = np.abs(columns).argmax(axis=0)
+    return np.where(columns[rows, np.arange(len(rows))] < 0, -1.0, 1.0)
 
 
 def _residual(approximation, Y):

@@ -164,3 +164,37 @@ def regions(x, y, classes, *, ax=None):
         borders = edges[low + 1 : -1]
         ax.contour(x, y, classes, levels=borders, colors="0.3", linewidths=0.8)
     return ax
+
+
+def images(pictures, *, columns=8, labels=None, ax=None):
+    """Draw pictures of 32 × 32 pixels side by side, row after row.
+
+    Parameters
+    ----------
+    pictures : array_like, shape (n, 3072) or (n, 3, 32, 32)
+        Red, then green, then blue, from 0 (dark) to 1 (bright). What is outside is cut.
+    columns : int
+        Pictures in a row.
+    labels : sequence of str, optional
+        One for each row.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    pictures = np.asarray(pictures, dtype=float).reshape(-1, 3, 32, 32).clip(0, 1)
+    rows = -(-len(pictures) // columns)
+    ax = axes(width=0.8 * columns, height=0.8 * rows) if ax is None else ax
+    canvas = np.ones((rows, 34, columns, 34, 3))  # with a white border of 1 pixel
+    for i, picture in enumerate(pictures):
+        canvas[i // columns, 1:33, i % columns, 1:33] = picture.transpose(1, 2, 0)
+    ax.imshow(canvas.reshape(34 * rows, 34 * columns, 3))
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    if labels is not None:
+        middles = 34 * np.arange(rows) + 16.5
+        ax.set_yticks(middles, labels)
+        ax.tick_params(length=0)
+    return ax
