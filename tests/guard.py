@@ -21,8 +21,10 @@ EXCUSED = {
     ("04_ab_autoencoder.ipynb", "report-digits"): (
         "float32 losses to 7 digits, the last of which differ between processors"
     ),
+    ("05_cifar10_autoencoder.ipynb", "time-orders"): "a ratio of two times",
+    ("05_cifar10_autoencoder.ipynb", "speed"): "images per second",
 }
-MOST_EXCUSED = 2
+MOST_EXCUSED = 3
 
 CODE_CELLS = range(15, 26)
 MEDIAN_LINES = (2, 5)
@@ -36,13 +38,14 @@ ROOMS = {
     "_require": set(),
     "linalg": {"numpy", "scipy", "labhelpers._require"},
     "descent": {"torch", "labhelpers._require"},
-    "training": {"torch", "labhelpers._require", "labhelpers.descent"},
+    "training": {"torch", "tqdm", "labhelpers._require", "labhelpers.descent"},
     "data": {"numpy", "sklearn", "labhelpers._require"},
     "plots": {"numpy", "matplotlib", "cycler", "IPython"},
+    "checks": {"numpy", "pandas", "torch", "labhelpers.linalg", "labhelpers.training"},
 }
 HELPERS = ("linalg", "descent", "training", "data", "plots")
 MOST_ROOM_LINES = 250
-MOST_HELPER_LINES = 600
+MOST_HELPER_LINES = 640
 
 
 # --- Rules over one notebook ---------------------------------------------------------
