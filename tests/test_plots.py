@@ -29,6 +29,7 @@ DRAWINGS = {
     ),
     "contours": (plots.contours, [X, Y, HEIGHTS]),
     "regions": (plots.regions, [X, Y, CLASSES]),
+    "images": (plots.images, [np.linspace(0, 1, 3 * 3072).reshape(3, 3072)]),
 }
 every_drawing = pytest.mark.parametrize(
     ("draw", "arrays"), DRAWINGS.values(), ids=DRAWINGS
@@ -234,6 +235,23 @@ def shell(tmp_path, monkeypatch):
     select_figure_formats(shell, {"png"})
     yield shell
     InteractiveShell.clear_instance()
+
+
+def test_images_lie_in_rows_the_right_way_up():
+    """The first picture is red at its top left pixel, the last green all over."""
+    pictures = np.zeros((5, 3, 32, 32))
+    pictures[0, 0, 0, 0] = 1
+    pictures[4, 1] = 1
+    ax = plots.images(pictures.reshape(5, 3072), columns=3, labels=["one", "two"])
+    (drawn,) = ax.images
+    canvas = drawn.get_array()
+    assert canvas.shape == (2 * 34, 3 * 34, 3)
+    assert canvas[1, 1].tolist() == [1, 0, 0]
+    assert canvas[1:33, 1:33].sum() == 1
+    assert (canvas[35:67, 35:67] == [0, 1, 0]).all()
+    assert (canvas[35:, 68:] == 1).all(), "a place without a picture is white"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.get_yticks().tolist() == [16.5, 50.5]
 
 
 @pytest.mark.usefixtures("shell")
