@@ -26,7 +26,7 @@ EXCUSED = {
 }
 MOST_EXCUSED = 3
 
-CODE_CELLS = range(15, 26)
+CODE_CELLS = range(15, 31)
 MEDIAN_LINES = (2, 5)
 MOST_LINES = 20
 WORDS = range(1200, 2601)

@@ -27,7 +27,7 @@ def good_lab(pairs=16):
     for i in range(pairs):
         printed = new_output("stream", name="stdout", text=f"{i + 1}\n")
         lab.cells += [
-            new_markdown_cell("word " * 90, id=f"about-{i}"),
+            new_markdown_cell("word " * 80, id=f"about-{i}"),
             new_code_cell(
                 f"a = {i}\nprint(a + 1)",
                 id=f"step-{i}",
@@ -96,7 +96,7 @@ FAULTS = [
     (guard.ids, lambda lab: lab.cells[1].update(id="cafe9e2a")),
     (guard.ids, lambda lab: lab.cells[1].update(id="Step_1")),
     (guard.size, lambda lab: lab.cells.__delitem__(slice(28, None))),
-    (guard.size, lambda lab: lab.update(cells=good_lab(26).cells)),
+    (guard.size, lambda lab: lab.update(cells=good_lab(31).cells)),
     (guard.size, lambda lab: [c.update(source="a = 1") for c in lab.cells[1::2]]),
     (guard.size, source("a = 1\n" * 21)),
     (guard.size, lambda lab: lab.cells.pop(0)),

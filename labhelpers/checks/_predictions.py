@@ -1,0 +1,51 @@
+"""Predict, then run: did you commit to an answer, and was it the right one?"""
+
+from hashlib import sha256
+
+from labhelpers.checks._judge import Check, record, register
+
+# {question: (lab, what can be answered, a digest of the question and its answer)}
+_QUESTIONS = {
+    "uncleared": ("01", "abc", "cfe601f4ac80"),
+    "starts": ("01", ("50", "100", "200"), "e7c281d53c28"),
+    "loss": ("03", "abc", "b795109ad1a7"),
+    "twice": ("03", "abc", "157b724fb62f"),
+    "proper": ("03", "abc", "ba7ee5f8f219"),
+    "zero-run": ("04", "abc", "da17ab5b09d0"),
+    "escape": ("04", ("20", "200", "1000"), "16848e6d2ea1"),
+}
+
+
+def prediction(question, answer=None):
+    """Compare the answer to a question of "Predict, then run" with what happens.
+
+    ``question`` is named after the cell that follows; ``answer`` is one of the options,
+    or None as long as there is none.
+    """
+    given = [question] if question in _QUESTIONS else sorted(_QUESTIONS)
+    lab, options, digest = _QUESTIONS[given[0]]
+    title, where = f"Prediction {question}, lab {lab}", f"lab {lab}"
+    if question not in _QUESTIONS:
+        hint = "Leave the name of the question as it stands in the lab."
+        seen, known = f"the question {question!r}", ", ".join(given)
+        return Check(title, False, seen, f"one of {known}", hint, where)
+    if answer is None or answer is ...:
+        return record(Check(title, None))
+    answer = str(answer).strip(" ()").lower()
+    if answer not in options:
+        hint = "Commit to one of the options, even if you are not sure."
+        seen, expected = f"the answer {answer!r}", f"one of {', '.join(options)}"
+        return record(Check(title, False, seen, expected, hint, where))
+    if _digest(question, answer) == digest:
+        return record(Check(title, True))
+    hint = "Run the next cell. What did you expect, and what did it do instead?"
+    seen, expected = f"the answer {answer!r}", "another option"
+    return record(Check(title, False, seen, expected, hint, where))
+
+
+def _digest(question, answer):
+    return sha256(f"autograd-labs {question} {answer}".encode()).hexdigest()[:12]
+
+
+for _question, (_lab, _, _) in _QUESTIONS.items():
+    register(_question, f"Prediction {_question}, lab {_lab}")

@@ -1,0 +1,370 @@
+"""The checks: held to right and wrong answers, and to answers that misbehave."""
+
+import functools
+import glob
+import html
+import random
+import re
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from labhelpers import checks
+from labhelpers.checks import _judge, _predictions
+from tests.wrong_answers import answers, lab01, lab02, lab03, lab04, lab05, written
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = range(20)
+EXERCISES = [
+    exercise
+    for lab in (lab01, lab02, lab03, lab04, lab05)
+    for exercise in lab.EXERCISES
+]
+RIGHT, WRONG = [], []
+for exercise in EXERCISES:
+    right, wrong = answers(exercise)
+    check = getattr(checks, exercise.name)
+    for i, answer in enumerate(right):
+        name = f"{exercise.name}-{i}"
+        RIGHT.append(pytest.param(check, answer, exercise.given, id=name))
+    for i, (answer, hint) in enumerate(wrong):
+        name = f"{exercise.name}-{i}-{hint}"
+        WRONG.append(pytest.param(check, answer, exercise.given, hint, id=name))
+
+
+@pytest.fixture(autouse=True)
+def _new_session(monkeypatch):
+    monkeypatch.setattr(_judge, "_session", {})
+
+
+def scores(body, *, check=checks.pca_scores, first="def pca_scores(X, k):", **options):
+    """Check an answer to Exercise 2.1, given by the lines of its body."""
+    lines = [first, *(f"    {line}" for line in body.split("\n"))]
+    return check(written("\n".join(lines)), **options)
+
+
+GOOD = "return (lambda P, s, Q: P[:, :k] * s[:k])(*np.linalg.svd(X - X.mean(0)))"
+
+
+# --- Right and wrong answers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("check", "answer", "given"), RIGHT)
+def test_a_right_answer_is_accepted_in_any_style(check, answer, given):
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        result = check(answer, *given, seed=seed)
+        assert result.passed is True, result
+
+
+@pytest.mark.parametrize(("check", "answer", "given", "hint"), WRONG)
+def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given, hint):
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        result = check(answer, *given, seed=seed)
+        assert result.passed is False, seed
+        assert hint in result.hint, (seed, result)
+        assert result.seen
+        assert result.expected
+        assert result.where in places(), result.where
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_each_exercise_has_enough_answers(exercise):
+    assert len(exercise.right) >= 3
+    assert len(exercise.wrong) >= 6
+
+
+def test_each_check_is_tested():
+    others = {"Check", "prediction", "progress", "strict"}
+    assert {exercise.name for exercise in EXERCISES} == {*checks.__all__} - others
+
+
+@functools.cache
+def places():
+    """Return the headings of the labs, as a check names them."""
+    found = set()
+    for path in glob.glob(str(ROOT / "notebooks" / "0*.ipynb")):
+        lab = f"lab {Path(path).name[:2]}"
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "markdown":
+                titles = re.findall(r"^## (.+)$", cell.source, re.MULTILINE)
+                found |= {f"{lab}, {title.split(' · ')[0]}" for title in titles}
+    return found
+
+
+# --- The verdict ---------------------------------------------------------------------
+
+
+def test_a_right_answer_is_one_line():
+    result = scores(GOOD)
+    assert repr(result) == "Exercise 2.1, pca_scores: right."
+    assert result
+    assert (result.seen, result.expected, result.hint) == ("", "", "")
+
+
+def test_a_wrong_answer_says_four_things():
+    result = scores("return X[:, :k]")
+    title, *lines = repr(result).split("\n")
+    assert title == "Exercise 2.1, pca_scores: not right yet."
+    said = [result.seen, result.expected, result.hint, result.where]
+    assert [line.split(maxsplit=1)[1] for line in lines] == said
+    assert not result
+
+
+def test_messages_do_not_differ_between_runs():
+    wrong = written("def f(X, k):\n    return object()")
+    assert len({repr(checks.pca_scores(wrong)) for _ in range(3)}) == 1
+    raising = written("def f(X, k):\n    raise ValueError(object())")
+    assert "0x…" in repr(checks.pca_scores(raising))
+
+
+def test_html_has_the_same_words():
+    for result in (scores(GOOD), scores("return X < 3"), scores("pass")):
+        text = re.sub(r"<.+?>", "", result._repr_html_())
+        assert html.unescape(text) == repr(result)
+
+
+def test_the_strict_form_raises_with_the_same_words():
+    right, wrong, none = scores(GOOD), scores("return X[:, :k]"), scores("pass")
+    assert checks.strict(right) is right
+    assert right.require() is right
+    for result in (wrong, none):
+        with pytest.raises(AssertionError, match="Exercise 2.1") as raised:
+            checks.strict(result)
+        assert str(raised.value) == repr(result)
+
+
+# --- Not begun -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pass",
+        "...",
+        '"""Do."""',
+        "return None",
+        "return ...",
+        "raise NotImplementedError",
+        'raise NotImplementedError("write me")',
+        "### YOUR CODE\nraise NotImplementedError()",
+    ],
+)
+def test_an_empty_body_is_not_begun(body):
+    result = scores(body)
+    assert result.passed is None
+    assert not result
+    assert "not begun" in repr(result)
+    assert len(repr(result).split("\n")) == 1
+
+
+@pytest.mark.parametrize("nothing", [None, ...])
+def test_no_answer_is_not_begun(nothing):
+    assert checks.pca_scores(nothing).passed is None
+    assert checks.predicted_gradient(nothing).passed is None
+    assert checks.prediction("uncleared", nothing).passed is None
+
+
+def test_a_missing_return_is_begun():
+    assert "return" in scores("scores = X @ X.T").hint
+
+
+# --- Protections ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "import time; time.sleep(3)",
+        "while True: print('again')",
+        "while True:\n    try:\n        while True: pass\n    except Exception: pass",
+        "for _ in range(3):\n    try:\n        while True: pass\n    except: pass",
+    ],
+)
+def test_what_does_not_end_is_ended(body):
+    begin = time.perf_counter()
+    result = scores(body, seconds=0.2)
+    assert time.perf_counter() - begin < 2.5
+    assert result.passed is False
+    assert "still running" in result.seen
+    assert "0.2 seconds" in result.expected
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.main_thread():
+            thread.join(5)
+    assert scores(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ("return np.full((len(X), k), np.nan)", "NaN"),
+        ("return torch.ones(len(X), k, requires_grad=True)", "requires grad"),
+        ("return {}", "a dict"),
+        ("return 'scores'", "a text"),
+        ("return [[1, 2], [3]]", "a list of 2"),
+        ("X -= 1; " + GOOD, "X is not what it was"),
+        ("X[0] = np.nan; return X", "X is not what it was"),
+        ("torch.set_default_dtype(torch.float64); " + GOOD, "default dtype"),
+        ("torch.set_grad_enabled(False); " + GOOD, "grad mode"),
+        ("torch.set_num_threads(3); " + GOOD, "number of threads"),
+        ("exit()", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("return pca_scores(X, k)", "RecursionError"),
+        (
+            "import warnings; warnings.warn('careful'); return 1 / 0",
+            "ZeroDivisionError",
+        ),
+    ],
+)
+def test_misbehaviour_gets_a_clear_line(body, seen):
+    result = scores(body)
+    assert result.passed is False
+    assert seen in result.seen
+    assert "\n" not in result.seen + result.expected + result.hint
+
+
+def test_what_raises_is_shown_at_the_students_line():
+    result = scores("Y = X - X.mean(0)\nreturn np.linalg.svd(Y, full=False)")
+    assert "TypeError" in result.seen
+    assert "(line 3 of your code: return np.linalg.svd(Y, full=False))" in result.seen
+    assert "labhelpers" not in repr(result)
+
+
+def test_an_argument_too_few_is_named():
+    result = scores("return X", first="def pca_scores(X):")
+    assert "2 were given" in result.seen
+    assert "arguments" in result.hint
+
+
+def test_a_thousand_lines_are_one_note():
+    result = scores("for i in range(1000): print('line', i)\n" + GOOD)
+    assert result
+    assert len(repr(result)) < 200
+    assert "more than 1000 lines, the first: 'line 0'" in result.notes[0]
+
+
+def test_nothing_is_printed(capfd):
+    scores("import sys; print(1); print(2, file=sys.stderr)\nreturn X")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "whose"),
+    [
+        ("torch.manual_seed(0); ", "torch"),
+        ("np.random.seed(0); ", "NumPy"),
+        ("import random; random.seed(0); ", "Python"),
+    ],
+)
+def test_a_global_seed_is_noted(body, whose):
+    result = scores(body + GOOD)
+    assert result
+    assert f"global random numbers of {whose}" in result.notes[0]
+
+
+def test_drawing_without_seeding_is_not_noted():
+    assert scores("torch.rand(3); " + GOOD).notes == ()
+
+
+@pytest.mark.parametrize("end", ["return X", "1 / 0", "while True: pass", GOOD])
+def test_state_is_restored(end):
+    def state():
+        return (
+            torch.get_rng_state().tolist(),
+            str(np.random.get_state()),  # noqa: NPY002
+            random.getstate(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.get_num_threads(),
+            torch.initial_seed(),
+        )
+
+    torch.manual_seed(5)
+    before = state()
+    meddle = (
+        "import random; random.seed(1); np.random.seed(1); torch.manual_seed(1)\n"
+        "torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
+        "torch.set_num_threads(2); torch.rand(3); print('x')\n"
+    )
+    scores(meddle + end, seconds=0.5)
+    assert state() == before
+
+
+def test_a_check_can_be_called_without_recording():
+    with torch.no_grad():
+        for exercise in (lab01.GD, lab03.TRAIN, lab04.LOSS):
+            assert getattr(checks, exercise.name)(answers(exercise)[0][0])
+        assert not torch.is_grad_enabled()
+
+
+def test_callables_of_any_kind_are_answers():
+    class Scores:
+        def __call__(self, X, k):
+            return answers(lab02.SCORES)[0][0](X, k)
+
+    assert checks.pca_scores(Scores())
+    assert checks.pca_scores(torch.no_grad()(answers(lab02.SCORES)[0][0]))
+    assert "without parentheses" in checks.pca_scores(3.0).hint
+    assert "without parentheses" in checks.pca_scores(np.eye(2)).hint
+
+
+def test_another_seed_gives_other_problems():
+    shown = {repr(scores("return X[:, :k]", seed=seed)) for seed in range(3)}
+    assert len(shown) == 3
+
+
+# --- Predictions ---------------------------------------------------------------------
+
+
+def test_exactly_one_option_is_right():
+    for question, (lab, options, _) in _predictions._QUESTIONS.items():
+        results = [checks.prediction(question, option) for option in options]
+        assert [result.passed for result in results].count(True) == 1
+        assert all(result.title.endswith(f"lab {lab}") for result in results)
+
+
+def test_predictions_are_read_kindly():
+    assert checks.prediction("uncleared", "c")
+    assert checks.prediction("uncleared", " (C) ")
+    assert checks.prediction("escape", 20)
+    assert "one of a, b, c" in checks.prediction("uncleared", "faster").expected
+    assert "uncleared" in checks.prediction("unclear", "c").expected
+
+
+def test_a_wrong_prediction_does_not_give_the_answer_away():
+    wrong = [repr(checks.prediction("twice", option)) for option in "ab"]
+    assert wrong[0].replace("'a'", "'b'") == wrong[1]
+    source = Path(_predictions.__file__).read_text(encoding="utf-8")
+    assert '"c"' not in source
+
+
+# --- Progress ------------------------------------------------------------------------
+
+
+def test_progress_shows_the_labs_of_this_session():
+    assert checks.progress().empty
+    scores("pass")
+    checks.best_linear_map(lambda U, Z: U)
+    table = checks.progress()
+    assert isinstance(table, pd.DataFrame)
+    assert table["state"].to_dict() == {
+        "Exercise 2.1, pca_scores": "not begun",
+        "Exercise 2.2, best_linear_map": "not right yet",
+        "Exercise 2.3, split": "not checked",
+        "Exercise 2.4, predicted_cond": "not checked",
+        "Exercise 2.5, scores_from_factors": "not checked",
+    }
+    scores(GOOD)
+    assert checks.progress()["state"].iloc[0] == "right"
+    checks.prediction("zero-run", "c")
+    states = checks.progress()["state"]
+    assert states["Prediction zero-run, lab 04"] == "right"
+    assert states["Exercise 4.3b, best_rate"] == "not checked"
