@@ -20,14 +20,14 @@ from tools.render import KERNEL, render
 PNG = "iVBORw0KGgo="
 
 
-def good_lab(pairs=16):
+def good_lab(pairs=16, words=90):
     """Return a lab that keeps to every rule; code cell i prints i + 1."""
     lab = new_notebook()
     lab.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for i in range(pairs):
         printed = new_output("stream", name="stdout", text=f"{i + 1}\n")
         lab.cells += [
-            new_markdown_cell("word " * 80, id=f"about-{i}"),
+            new_markdown_cell("word " * words, id=f"about-{i}"),
             new_code_cell(
                 f"a = {i}\nprint(a + 1)",
                 id=f"step-{i}",
@@ -96,7 +96,7 @@ FAULTS = [
     (guard.ids, lambda lab: lab.cells[1].update(id="cafe9e2a")),
     (guard.ids, lambda lab: lab.cells[1].update(id="Step_1")),
     (guard.size, lambda lab: lab.cells.__delitem__(slice(28, None))),
-    (guard.size, lambda lab: lab.update(cells=good_lab(31).cells)),
+    (guard.size, lambda lab: lab.update(cells=good_lab(31, words=80).cells)),
     (guard.size, lambda lab: [c.update(source="a = 1") for c in lab.cells[1::2]]),
     (guard.size, source("a = 1\n" * 21)),
     (guard.size, lambda lab: lab.cells.pop(0)),
