@@ -75,17 +75,17 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     loss = loss_fn(*params)
     _require_loss(loss, params)
     rates = _rates(lr, loss, params)
-    losses = loss.new_empty((steps + 1, *loss.shape))
-    for step in range(steps):
+    losses, each_run = [], torch.ones_like(loss)
+    for _ in range(steps):
         loss = loss_fn(*params)
-        losses[step] = loss.detach()
-        gradients = torch.autograd.grad(loss.sum(), params)
+        losses.append(loss.detach().clone())
+        gradients = torch.autograd.grad(loss, params, each_run)  # of the losses' sum
         if precondition is not None:
             gradients = precondition(params, gradients)
         with torch.no_grad():
             for p, rate, gradient in zip(params, rates, gradients, strict=True):
                 p -= rate * gradient
-    losses[steps] = loss_fn(*params).detach()
+    losses = torch.stack([*losses, loss_fn(*params).detach()])
     diverged = ~losses.isfinite().all(dim=0)
     return Trace(tuple(p.detach() for p in params), losses, diverged)
 

@@ -67,7 +67,7 @@ class MinibatchAutoencoder(NamedTuple):
 
 def factorisation_loss(U, V, A):
     """Return ``‖A − U Vᵀ‖²``, the sum of squares, one per run."""
-    return ((A - U @ V.mT) ** 2).sum(dim=(-2, -1))
+    return _squared_distance(U @ V.mT, A)
 
 
 def mlp_logits(data, W1, b1, W2, b2):
@@ -81,8 +81,9 @@ def cross_entropy(logits, targets):
 
     ``logits`` (*runs, rows, classes); ``targets`` (rows,) or (*runs, rows), int64.
     """
-    targets = targets.expand(logits.shape[:-1]).unsqueeze(-1)
-    return -logits.log_softmax(dim=-1).gather(-1, targets).mean(dim=(-2, -1))
+    targets = targets.expand(logits.shape[:-1]).unsqueeze(-2)
+    log_p = logits.mT.log_softmax(dim=-2)  # classes last would be slower: too few
+    return -log_p.gather(-2, targets).mean(dim=(-2, -1))
 
 
 def accuracy(logits, targets):
@@ -92,7 +93,12 @@ def accuracy(logits, targets):
 
 def autoencoder_loss(A, B, z):
     """Return ``½ ‖z − A B z‖²``, summed over the columns of ``z``, one per run."""
-    return ((z - A @ (B @ z)) ** 2).sum(dim=(-2, -1)) / 2
+    return _squared_distance(A @ (B @ z), z) / 2
+
+
+def _squared_distance(X, Y):
+    """Return ``‖Y − X‖²``, one per run, in one pass over both."""
+    return mse_loss(X, Y.expand_as(X), reduction="none").sum(dim=(-2, -1))
 
 
 def factorise(
