@@ -242,6 +242,20 @@ def test_rendering_twice_changes_nothing(rendered):
     assert rendered.read_bytes() == first
 
 
+def test_rendering_keeps_what_is_not_compared(rendered, tmp_path):
+    lab = nbformat.read(rendered, as_version=4)
+    timed, cleared = lab.cells[1], lab.cells[3]
+    stored = new_output("stream", name="stdout", text="it took 3 s\n")
+    for cell in timed, cleared:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+    timed.outputs, cleared.outputs = [stored], []
+    nbformat.write(lab, tmp_path / "timed.ipynb")
+    render(tmp_path / "timed.ipynb")
+    again = nbformat.read(tmp_path / "timed.ipynb", as_version=4)
+    assert again.cells[1].outputs == [stored]
+    assert again.cells[3].outputs != []
+
+
 def test_a_rendered_lab_keeps_to_the_rules(rendered):
     lab = nbformat.read(rendered, as_version=4)
     rules = [rule for rule in guard.RULES if rule is not guard.size]

@@ -20,8 +20,15 @@ KEPT = {"tags", "nbgrader", "deletable", "editable"}
 
 
 def render(path):
-    """Execute one notebook in place. Nothing is written if a cell fails."""
+    """Execute one notebook in place. Nothing is written if a cell fails.
+
+    Cells that are not compared, since they measure time, keep the outputs they have: to
+    refresh one, clear it first.
+    """
     notebook = nbformat.read(path, as_version=4)
+    kept = {
+        cell.id: cell.get("outputs") for cell in notebook.cells if not_compared(cell)
+    }
     NotebookClient(
         notebook,
         kernel_name="python3",
@@ -35,10 +42,25 @@ def render(path):
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
+        if kept.get(cell.id):
+            cell.outputs = kept[cell.id]
+            renumber(cell)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+
+
+def not_compared(cell):
+    """Tell whether nbval leaves the outputs of this cell alone."""
+    return "nbval-ignore-output" in cell.metadata.get("tags", [])
+
+
+def renumber(cell):
+    """Give the outputs the execution count of their cell."""
+    for output in cell.outputs:
+        if "execution_count" in output:
+            output.execution_count = cell.execution_count
 
 
 def save_readme_picture():
