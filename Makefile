@@ -6,6 +6,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 NOTEBOOKS ?=
 BENCH_ARGS ?=
+MUTANTS_ARGS ?=
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -43,7 +44,7 @@ if version < (3, 11):
 endef
 export check_python
 
-.PHONY: help lab test render lint cifar10 bench clean
+.PHONY: help lab test render lint cifar10 bench mutants clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -68,6 +69,9 @@ cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
 bench: .venv/lab  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
 	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
 
+mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (minutes)
+	"$(BIN)/python" tools/mutants.py $(MUTANTS_ARGS)
+
 clean:  ## remove what the other verbs made, .venv included; the labs stay
 	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
 	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
@@ -87,6 +91,10 @@ $(SETTINGS):
 .venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
 	$(call install,.[cifar10])
 	@touch .venv/lab $@
+
+.venv/mutants: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[test,mutants])
+	@touch .venv/lab .venv/test $@
 
 define install
 	@$(PYTHON) -c "$$check_python"

@@ -64,6 +64,12 @@ def test_the_second_moment_scales_a_chunk_at_a_time():
     assert rows.most == 60
 
 
+def test_the_second_moment_of_one_row():
+    np.testing.assert_array_equal(
+        linalg.second_moment(np.array([[1, 2]])), [[1, 2], [2, 4]]
+    )
+
+
 def test_the_second_moment_changes_nothing():
     rows = SCALED.copy()
     linalg.second_moment(rows)

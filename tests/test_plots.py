@@ -96,6 +96,15 @@ def test_axes_are_one_or_a_row():
     assert row[0].figure.get_size_inches().tolist() == [9, 2]
 
 
+@every_drawing
+def test_new_axes_have_the_size_of_their_kind(draw, arrays):
+    square, strip = [4.8, 4.2], [6.4, 3.6]
+    sizes = {"losses": strip, "histogram": strip, "images": [6.4, 0.8]}
+    (kind,) = (name for name, (other, _) in DRAWINGS.items() if other is draw)
+    inches = draw(*arrays).figure.get_size_inches()
+    np.testing.assert_allclose(inches, sizes.get(kind, square))
+
+
 def test_curves_differ_without_colour():
     ax = plots.axes()
     lines = ax.plot(np.ones((2, 6)))
@@ -252,6 +261,18 @@ def test_images_lie_in_rows_the_right_way_up():
     assert (canvas[35:, 68:] == 1).all(), "a place without a picture is white"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
     assert ax.get_yticks().tolist() == [16.5, 50.5]
+    np.testing.assert_allclose(ax.figure.get_size_inches(), [2.4, 1.6])
+
+
+@pytest.mark.parametrize("labels", [None, ["one"]])
+def test_images_have_no_frame(labels):
+    ax = plots.images(np.zeros((8, 3072)), labels=labels)
+    assert not any(spine.get_visible() for spine in ax.spines.values())
+    assert ax.get_xticks().size == 0
+    assert len(ax.get_yticks()) == len(labels or [])
+    assert all(
+        tick.tick1line.get_markersize() == 0 for tick in ax.yaxis.get_major_ticks()
+    )
 
 
 @pytest.mark.usefixtures("shell")

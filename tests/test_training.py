@@ -1,5 +1,7 @@
 """The trainers, against NumPy with derivatives by hand, scikit-learn and each other."""
 
+import inspect
+
 import numpy as np
 import oracles
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
-from labhelpers import linalg, training
+from labhelpers import descent, linalg, training
 from labhelpers.training import factorise, train_autoencoder, train_mlp
 
 law = settings(deadline=None, derandomize=True, database=None, max_examples=40)
@@ -402,6 +404,17 @@ def test_scaled_descent_from_a_singular_start_diverges_alone(value):
 
 
 # --- Arguments -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [descent, linalg, training])
+def test_options_are_given_by_name(room):
+    for name, function in inspect.getmembers(room, inspect.isfunction):
+        if function.__module__ != room.__name__:
+            continue
+        for option in inspect.signature(function).parameters.values():
+            by_name = option.kind is option.KEYWORD_ONLY
+            assert by_name or option.default is option.empty, (name, option.name)
+
 
 WHOLE = "a whole number, at least 1"
 RATE = "lr must be positive and finite, a number or one per run, got "

@@ -1,0 +1,212 @@
+"""Break the helpers on purpose, and see whether the tests notice: ``make mutants``.
+
+A mutant is one room of ``labhelpers`` with one small change, made by cosmic-ray: ``<``
+for ``<=``, 2 for 1, a loop that never runs. Places in the source are drawn at random,
+all equally likely, and one change at each. The tests of the room run on a copy of the
+checkout; the checkout itself stays as it is.
+"""
+
+import argparse
+import difflib
+import multiprocessing
+import os
+import queue
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import cosmic_ray.plugins
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = {  # of each room, the quick ones first
+    "_require": ["linalg", "descent", "training"],
+    "data": ["data", "images"],
+    "descent": ["descent", "training"],
+    "linalg": ["linalg", "minibatch"],
+    "plots": ["plots"],
+    "training": ["training", "minibatch"],
+}
+# Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
+DULL = re.compile("Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is")
+ENVIRONMENT = {
+    "CIFAR10_DIR": "none",
+    "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",  # two mutants may be born in the same second
+    "TQDM_DISABLE": "1",
+}
+
+# Where processes can be forked (not on Windows), they come from one that has imported
+# all the rest, so that tests start at once.
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+PROCESSES = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+IMPORTED = ["matplotlib.pyplot", "sklearn.datasets", "sklearn.linear_model", "torch"]
+IMPORTED += ["IPython", "hypothesis.extra.numpy", "scipy.spatial", "tqdm.auto"]
+IMPORTED += ["sklearn.decomposition", "cosmic_ray.plugins", "pytest"]
+
+
+class Mutant(NamedTuple):
+    """A room, the line that is changed, the name of the change, and the new source."""
+
+    room: str
+    line: int
+    change: str
+    source: str
+
+
+def room_path(root, room):
+    return root / "labhelpers" / f"{room}.py"
+
+
+def places(room):
+    """Return the changes at each place of a room, as pairs (operator, occurrence)."""
+    tree = get_ast(room_path(ROOT, room).read_text(encoding="utf-8"))
+    found = defaultdict(list)
+    for name in cosmic_ray.plugins.operator_names():
+        if DULL.search(name) or "Variable" in name:
+            continue
+        operator = cosmic_ray.plugins.get_operator(name)()
+        positions = [p for n in ast_nodes(tree) for p in operator.mutation_positions(n)]
+        kind = name.split("_")[0]
+        for occurrence, (start, _end) in enumerate(positions):
+            found[room, kind, start].append((name, occurrence))
+    return found
+
+
+def mutants(rng, size):
+    """Yield so many mutants that Python can compile, at places drawn at random."""
+    found = {}
+    for room in TESTS:
+        found |= places(room)
+    print(f"{len(found)} places in {len(TESTS)} rooms", flush=True)
+    drawn = 0
+    for place in rng.sample(sorted(found), len(found)):
+        room, _kind, (line, _column) = place
+        name, occurrence = rng.choice(found[place])
+        operator = cosmic_ray.plugins.get_operator(name)()
+        source = room_path(ROOT, room).read_text(encoding="utf-8")
+        source = mutate_code(source, operator, occurrence)
+        try:
+            compile(source, room, "exec")
+        except SyntaxError:
+            continue
+        yield Mutant(room, line, name.removeprefix("core/"), source)
+        drawn += 1
+        if drawn == size:
+            return
+
+
+def copy_checkout(target):
+    skip = shutil.ignore_patterns("__pycache__")
+    for folder in "labhelpers", "tests", "tools":
+        shutil.copytree(ROOT / folder, target / folder, ignore=skip)
+    for name in "pyproject.toml", "data/iris.csv":
+        (target / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, target / name)
+
+
+def passes(checkout, room, timeout):
+    """Run the tests of a room in a checkout. A test that never ends has not passed."""
+    process = PROCESSES.Process(target=run_tests, args=(checkout, TESTS[room]))
+    process.start()
+    process.join(timeout)
+    process.kill()
+    process.join()
+    return process.exitcode == 0
+
+
+def run_tests(checkout, names):
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.chdir(checkout)
+    sys.path.insert(0, str(checkout))
+    files = [f"tests/test_{name}.py" for name in names]
+    options = ["-x", "-p", "no:cacheprovider"]
+    options += [
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]  # of what IMPORTED has
+    sys.exit(pytest.main([*options, *files]))
+
+
+def time_limit(room, checkouts):
+    """See the tests of a room fail without it and pass with it; limit their time."""
+    lame = Mutant(room, 0, "", "raise SystemError\n")
+    if survives(lame, checkouts, None):
+        sys.exit(f"The tests of {room} pass without it: they import another copy.")
+    start = time.perf_counter()
+    whole = lame._replace(source=room_path(ROOT, room).read_text(encoding="utf-8"))
+    if not survives(whole, checkouts, None):
+        sys.exit(f"The tests of {room} fail before anything is changed.")
+    return 20 + 3 * (time.perf_counter() - start)
+
+
+def survives(mutant, checkouts, timeout):
+    checkout = checkouts.get()
+    path = room_path(checkout, mutant.room)
+    path.write_text(mutant.source, encoding="utf-8")
+    try:
+        return passes(checkout, mutant.room, timeout)
+    finally:
+        shutil.copy(room_path(ROOT, mutant.room), path)
+        checkouts.put(checkout)
+
+
+def show(mutant):
+    path = room_path(Path(), mutant.room)
+    before = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    after = mutant.source.splitlines()
+    print(f"\n{path.as_posix()}:{mutant.line} {mutant.change}")
+    diff = list(difflib.unified_diff(before, after, n=0, lineterm=""))
+    print("\n".join(line for line in diff[2:] if not line.startswith("@@")), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=150, help="mutants (150)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (0)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
+    parser.add_argument("--least", type=float, default=90, help="percent to kill (90)")
+    options = parser.parse_args()
+    os.environ.update(ENVIRONMENT)
+    if FORKS:
+        PROCESSES.set_forkserver_preload(IMPORTED)
+    sample = list(mutants(random.Random(options.seed), options.size))
+    with tempfile.TemporaryDirectory() as folder:
+        checkouts = queue.SimpleQueue()
+        for number in range(options.jobs):
+            checkout = Path(folder, str(number))
+            copy_checkout(checkout)
+            checkouts.put(checkout)
+        killed = 0
+        with ThreadPoolExecutor(options.jobs) as pool:
+            found = pool.map(lambda room: time_limit(room, checkouts), TESTS)
+            limits = dict(zip(TESTS, found))
+            verdicts = pool.map(
+                lambda m: survives(m, checkouts, limits[m.room]), sample
+            )
+            for mutant, survived in zip(sample, verdicts):
+                killed += not survived
+                if survived:
+                    show(mutant)
+                else:
+                    print(".", end="", flush=True)
+    percent = 100 * killed / len(sample)
+    print(f"\n\n{killed} of {len(sample)} mutants killed ({percent:.1f} %), ", end="")
+    print(f"{len(sample) - killed} survived. Seed {options.seed}.")
+    sys.exit(percent < options.least)
+
+
+if __name__ == "__main__":
+    main()
