@@ -93,9 +93,10 @@ $(SETTINGS):
 	@touch .venv/lab $@
 
 .venv/mutants: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[test,mutants])
+	$(call install,.[test$(COMMA)mutants])
 	@touch .venv/lab .venv/test $@
 
+COMMA := ,
 define install
 	@$(PYTHON) -c "$$check_python"
 	@echo "Setting up .venv: some minutes, the first time."

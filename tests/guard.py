@@ -42,6 +42,7 @@ ROOMS = {
     "data": {"numpy", "sklearn", "labhelpers._require"},
     "plots": {"numpy", "matplotlib", "cycler", "IPython"},
     "checks": {"numpy", "pandas", "torch", "labhelpers.linalg", "labhelpers.training"},
+    "handouts": {"nbformat", "nbconvert", "nbgrader"},
 }
 HELPERS = ("linalg", "descent", "training", "data", "plots")
 MOST_ROOM_LINES = 250
