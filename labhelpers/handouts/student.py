@@ -1,0 +1,101 @@
+"""Cut a student's copy out of a worked lab: solutions out, stubs in, the rest locked.
+
+nbgrader's own preprocessors do the cutting, so that its marking understands the copies.
+"""
+
+import ast
+import copy
+import re
+
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+
+from labhelpers._require import require
+
+# What stands in place of a solution, by where it stood.
+FUNCTION_STUB = "# YOUR CODE HERE ({title}), in place of the next line.\n"
+FUNCTION_STUB += "raise NotImplementedError"
+VALUE_STUB = "# YOUR ANSWER HERE ({title}). None means: no answer yet."
+TEXT_STUB = "*YOUR ANSWER HERE ({title}): double-click, and write in place of this line"
+TEXT_STUB += ". Ctrl-Enter when done.*"
+
+
+def student_copy(notebook):
+    """Return what a student gets of a worked lab. The input is left as it is.
+
+    Solutions become stubs that say what to write, hidden tests and outputs go, and
+    every cell that needs no answer is locked. The same lab gives the same copy.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        A worked lab in nbformat 4, with ``### BEGIN SOLUTION`` marks and nbgrader's
+        metadata.
+
+    Returns
+    -------
+    NotebookNode
+        The copy: as many cells, in the same order, with the same ids.
+
+    Raises
+    ------
+    ValueError
+        If a mark has no partner or no nbgrader metadata, if a stub does not parse, or
+        if nbgrader refuses the metadata; the cell is named.
+    """
+    result = copy.deepcopy(notebook)
+    title = "no number"
+    for cell in result.cells:
+        title = _heading(cell) or title
+        is_prediction = "checks.prediction(" in cell.source
+        _clear(cell, "your prediction" if is_prediction else title)
+    for step in (LockCells(lock_all_cells=True), ClearOutput(), ComputeChecksums()):
+        result, _ = step.preprocess(result, {})
+    try:
+        CheckCellMetadata().preprocess(result, {})
+    except Exception as error:
+        message = f"notebook must have metadata that nbgrader accepts: {error}"
+        raise ValueError(message) from error
+    return result
+
+
+def _heading(cell):
+    """Return the number that a cell gives to the answers below it, or None."""
+    found = re.findall(r"((?:Exercise|Question) \d+\.\d+[a-z]?) ·", cell.source)
+    return found[-1] if found else None
+
+
+def _clear(cell, title):
+    """Replace the solutions in a cell by stubs; take hidden tests and marks out."""
+    in_function = re.search(r"^[ \t]+### BEGIN SOLUTION", cell.source, re.M)
+    stub = FUNCTION_STUB if in_function else VALUE_STUB
+    text = TEXT_STUB.format(title=title)
+    steps = [
+        ClearSolutions(code_stub={"python": stub.format(title=title)}, text_stub=text),
+        ClearHiddenTests(),
+        ClearMarkScheme(),
+    ]
+    try:
+        for step in steps:
+            step.preprocess_cell(cell, {"language": "python"}, 0)
+    except RuntimeError as error:
+        raise ValueError(
+            f"cell {cell.id!r} must have matching marks: {error}"
+        ) from None
+    if cell.cell_type == "code" and cell.metadata.get("nbgrader"):
+        require(_parses(cell.source), "cell", repr(cell.id), "Python with its stub")
+
+
+def _parses(source):
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
