@@ -1,12 +1,18 @@
 # `make help` lists the verbs. Nothing is left outside this folder, pip's cache aside.
+### BEGIN TEACHER
+# What stands between such marks is left out of the Makefile that students get.
+### END TEACHER
 
 CONSTRAINTS ?= constraints.txt
 LAB_DIR ?= notebooks
 LAB_ARGS ?=
+### BEGIN TEACHER
 PYTEST_ARGS ?=
 NOTEBOOKS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
+HANDOUTS_ARGS ?=
+### END TEACHER
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -22,18 +28,21 @@ export JUPYTER_RUNTIME_DIR := $(CURDIR)/.jupyter/runtime
 export IPYTHONDIR := $(CURDIR)/.jupyter/ipython
 export MPLCONFIGDIR := $(CURDIR)/.jupyter/matplotlib
 
-# Threads of torch that wait for each other sleep. Spinning, they would make a machine
-# that has other work to do up to ten times slower.
-export OMP_WAIT_POLICY := PASSIVE
+# Threads of torch that wait for each other soon sleep: spinning on, they would make a
+# machine that has other work to do up to ten times slower; asleep at once, they would
+# make small matrices slow on an idle one.
+export GOMP_SPINCOUNT := 1000
 
 # JupyterLab asks nobody for news, for updates or, through npm, for language servers.
 SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
 SERVERS := --LanguageServerManager.autodetect=False
 
+### BEGIN TEACHER
 # Stored outputs have no progress bars, and are those of the patches, also where
 # CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
+### END TEACHER
 
 define check_python
 import sys
@@ -44,13 +53,26 @@ if version < (3, 11):
 endef
 export check_python
 
-.PHONY: help lab test render lint cifar10 bench mutants clean
+.PHONY: help lab doctor cifar10 clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
 	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
+
+doctor:  ## check that everything the labs need is there and works
+	@"$(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))" -m labhelpers.doctor
+
+cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
+	"$(BIN)/python" tools/cifar10.py
+
+clean:  ## remove what the other verbs made, .venv included; the labs stay
+	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
+	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
+
+### BEGIN TEACHER
+.PHONY: test render lint bench mutants handouts
 
 test: .venv/test  ## run every test, and compare every stored output of the labs
 	$(AS_STORED) "$(BIN)/python" -m pytest \
@@ -63,18 +85,15 @@ lint: .venv/test  ## check style and format, notebooks too
 	"$(BIN)/python" -m ruff check
 	"$(BIN)/python" -m ruff format --check
 
-cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
-	"$(BIN)/python" tools/cifar10.py
-
 bench: .venv/lab  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
 	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
 
 mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (minutes)
 	"$(BIN)/python" tools/mutants.py $(MUTANTS_ARGS)
 
-clean:  ## remove what the other verbs made, .venv included; the labs stay
-	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
-	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
+handouts: .venv/teach  ## build what a teacher hands out, in handouts/
+	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts build $(HANDOUTS_ARGS)
+### END TEACHER
 
 $(SETTINGS):
 	@mkdir -p $(@D)
@@ -84,17 +103,23 @@ $(SETTINGS):
 	$(call install,.)
 	@touch $@
 
-.venv/test: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[test])
-	@touch .venv/lab $@
-
 .venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
 	$(call install,.[cifar10])
+	@touch .venv/lab $@
+
+### BEGIN TEACHER
+.venv/test: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[test])
 	@touch .venv/lab $@
 
 .venv/mutants: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
 	$(call install,.[test$(COMMA)mutants])
 	@touch .venv/lab .venv/test $@
+
+.venv/teach: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[teach])
+	@touch .venv/lab $@
+### END TEACHER
 
 COMMA := ,
 define install

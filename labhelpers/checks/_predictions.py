@@ -8,11 +8,21 @@ from labhelpers.checks._judge import Check, record, register
 _QUESTIONS = {
     "uncleared": ("01", "abc", "cfe601f4ac80"),
     "starts": ("01", ("50", "100", "200"), "e7c281d53c28"),
+    "scaled": ("01", ("5", "50", "500"), "2bf097bfccd8"),
+    "centre": ("02", "abc", "9328c30ec367"),
+    "drift": ("02", "abc", "6d1311dcf113"),
     "loss": ("03", "abc", "b795109ad1a7"),
     "twice": ("03", "abc", "157b724fb62f"),
     "proper": ("03", "abc", "ba7ee5f8f219"),
+    "baseline": ("03", "abc", "d6e836d399ff"),
     "zero-run": ("04", "abc", "da17ab5b09d0"),
     "escape": ("04", ("20", "200", "1000"), "16848e6d2ea1"),
+    "rate-sweep": ("04", "abcd", "d0d8d248b212"),
+    "pca": ("04", "abc", "d0253ed84bb7"),
+    "ratio": ("05", ("2", "50", "more"), "ae285c72edd6"),
+    "test-loss": ("05", "ab", "f8a55a8a06de"),
+    "copies": ("05", ("colour", "brightness", "detail"), "87aea2135603"),
+    "steps": ("05", ("tens", "hundreds", "thousands"), "a129a48a39d6"),
 }
 
 
