@@ -42,7 +42,8 @@ ROOMS = {
     "data": {"numpy", "sklearn", "labhelpers._require"},
     "plots": {"numpy", "matplotlib", "cycler", "IPython"},
     "checks": {"numpy", "pandas", "torch", "labhelpers.linalg", "labhelpers.training"},
-    "handouts": {"nbformat", "nbconvert", "nbgrader"},
+    "doctor": {"packaging", "jupyter_client"},
+    "handouts": {"nbformat", "nbconvert", "nbgrader", "labhelpers._require"},
 }
 HELPERS = ("linalg", "descent", "training", "data", "plots")
 MOST_ROOM_LINES = 250

@@ -102,7 +102,8 @@ def test_iris_is_what_its_description_says():
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_make_help_lists_every_verb():
-    verbs = re.search(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE)[1].split()
+    phony = re.findall(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE)
+    verbs = " ".join(phony).split()
     listed = subprocess.check_output(["make", "help"], cwd=ROOT, text=True)
     assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == verbs
     for verb in verbs:

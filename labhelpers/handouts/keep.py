@@ -1,0 +1,139 @@
+"""Write built files into a folder where people work, without losing what they wrote."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+BUILT = ".built.json"  # {path in the folder: SHA-256 of what was last built}
+
+
+class Outcome(NamedTuple):
+    """What became of each file, by its path in the folder.
+
+    Attributes
+    ----------
+    written : list of str
+        New, or different from what was built before.
+    same : list of str
+        As they were: nothing had to be written.
+    left : list of str
+        Changed by somebody since they were built, so not touched.
+    kept : dict of str to str
+        Changed, and replaced by force: where the changed one is now.
+    failed : dict of str to str
+        What stood in the way of writing.
+    """
+
+    written: list
+    same: list
+    left: list
+    kept: dict
+    failed: dict
+
+    @property
+    def complete(self):
+        """Whether every file is now what was to be built."""
+        return not (self.left or self.failed)
+
+
+def write(folder, files, *, force=False, now=None):
+    """Write files, but replace none that was changed since it was built.
+
+    Changed is every file that this function did not write in this form: any other byte
+    counts, and so does a file that it knows nothing of, or a lost record.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is missing. The record of what was built is kept in it.
+    files : dict of str to bytes
+        By their path in the folder, with ``/``.
+    force : bool
+        Replace changed files too. Each is first moved aside, to a name that says when.
+    now : datetime, optional
+        The time that the name says; by default that of the clock.
+
+    Returns
+    -------
+    Outcome
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    built = _read_record(folder / BUILT)
+    outcome = Outcome([], [], [], {}, {})
+    try:
+        for name, content in files.items():
+            try:
+                _write_one(folder, name, content, built, force, now, outcome)
+            except OSError as error:
+                outcome.failed[name] = error.strerror or str(error)
+    finally:
+        record = json.dumps(built, indent=1, sort_keys=True) + "\n"
+        _replace(folder / BUILT, record.encode())
+    return outcome
+
+
+def _write_one(folder, name, content, built, force, now, outcome):
+    path, digest = folder / name, _digest(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = _digest(path.read_bytes()) if os.path.lexists(path) else None
+    if found == digest:
+        outcome.same.append(name)
+    elif found in (None, built.get(name)):
+        _replace(path, content)
+        outcome.written.append(name)
+    elif force:
+        aside = _move_aside(path, now or datetime.now())
+        _replace(path, content)
+        outcome.kept[name] = aside.relative_to(folder).as_posix()
+    else:
+        outcome.left.append(name)
+        return
+    built[name] = digest
+
+
+def _move_aside(path, now):
+    """Move a file to a free name beside it that says when, and return that name."""
+    when = f"{now:%Y-%m-%d-%H%M%S}"
+    for count in range(1, 1000):
+        number = f"-{count}" if count > 1 else ""
+        aside = path.with_name(f"{path.stem}.kept-{when}{number}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            # Reserved first: nobody else can take the name, and nothing is replaced.
+            aside.open("xb").close()
+            os.replace(path, aside)
+            return aside
+    raise OSError(f"no free name beside {path.name}")
+
+
+def _replace(path, content):
+    """Write a file whole or not at all, even if the machine stops in between."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read_record(path):
+    """Return {path: digest}; nothing where the record is lost or not to be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
