@@ -331,6 +331,17 @@ def test_exactly_one_option_is_right():
         assert all(result.title.endswith(f"lab {lab}") for result in results)
 
 
+def test_every_question_stands_in_its_lab_once_and_no_other_does():
+    asked = {}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            found = re.findall(r'checks\.prediction\("([^"]+)"', cell.source)
+            assert [f"{question}-prediction" for question in found] in ([], [cell.id])
+            asked |= dict.fromkeys(found, path.name[:2])
+    known = {name: lab for name, (lab, _, _) in _predictions._QUESTIONS.items()}
+    assert asked == known
+
+
 def test_predictions_are_read_kindly():
     assert checks.prediction("uncleared", "c")
     assert checks.prediction("uncleared", " (C) ")
@@ -361,6 +372,8 @@ def test_progress_shows_the_labs_of_this_session():
         "Exercise 2.3, split": "not checked",
         "Exercise 2.4, predicted_cond": "not checked",
         "Exercise 2.5, scores_from_factors": "not checked",
+        "Prediction centre, lab 02": "not checked",
+        "Prediction drift, lab 02": "not checked",
     }
     scores(GOOD)
     assert checks.progress()["state"].iloc[0] == "right"
