@@ -1,0 +1,83 @@
+"""``python -m labhelpers.handouts``: what ``make handouts`` and ``make grade`` run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+
+from labhelpers.handouts import archive, keep, student
+
+ROOT = Path(__file__).resolve().parents[2]
+ZIP = "autograd-labs-student.zip"
+CHANGED = """
+Left as they are, since somebody changed them after they were built:
+{names}
+To build these anew, too: make handouts HANDOUTS_ARGS=--force
+The changed ones are then kept beside the new ones, under a name that says when."""
+
+
+def build(arguments):
+    """Build what a teacher hands out; return 0, or 1 if a file isn't as it should be.
+
+    A lab that can't be cut stops it all, before anything is written.
+    """
+    copies = student_copies(ROOT / "notebooks")
+    files = {f"student/{name}": content for name, content in copies.items()}
+    files[ZIP] = archive.pack(archive.student_files(ROOT, copies))
+    outcome = keep.write(arguments.into, files, force=arguments.force)
+    report(arguments.into, outcome)
+    return 0 if outcome.complete else 1
+
+
+def student_copies(folder):
+    """Return {file name: content} of the students' copies of the labs in a folder."""
+    copies = {}
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        try:
+            copy = student.student_copy(nbformat.read(path, as_version=4))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        copies[path.name] = (nbformat.writes(copy) + "\n").encode()
+    return copies
+
+
+def report(folder, outcome):
+    """Tell a teacher what became of each file."""
+    for name in outcome.written:
+        print(f"built      {folder / name}")
+    for name in outcome.same:
+        print(f"unchanged  {folder / name}")
+    for name, aside in outcome.kept.items():
+        print(f"built      {folder / name}  (the changed one is now {folder / aside})")
+    for name, reason in outcome.failed.items():
+        print(f"NOT BUILT  {folder / name}: {reason}")
+    if outcome.left:
+        names = "\n".join(f"  {folder / name}" for name in outcome.left)
+        print(CHANGED.format(names=names))
+
+
+def main(argv=None):
+    """Run the command that the arguments name, and return its exit code, an int."""
+    parser = argparse.ArgumentParser(prog="python -m labhelpers.handouts")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    command = commands.add_parser("build", help="build the handouts")
+    command.add_argument(
+        "--force", action="store_true", help="replace changed files, too; they are kept"
+    )
+    command.add_argument(
+        "--into",
+        type=Path,
+        default=Path("handouts"),
+        help="the folder, by default %(default)s",
+    )
+    command.set_defaults(run=build)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except ValueError as error:
+        return f"Nothing was built: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
