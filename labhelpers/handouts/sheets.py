@@ -33,7 +33,7 @@ from labhelpers.handouts.student import student_copy
 REGION = r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?"
 TASK = r"^(?=## Exercise|\*\*Question)"
 OVERLEAF = Markup(
-    '<div class="turn"><p>Write your answer, and the reason, before you go on.</p></div>'
+    '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
 )
 CODE = HtmlFormatter(style="bw", nowrap=True)
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -179,11 +179,13 @@ def _space(piece, label, choices=()):
 
 
 def _code(source):
-    """Return code in black and white, each line with the indent of its wrapped rest."""
-    lines = highlight(source.strip("\n"), PythonLexer(stripnl=False), CODE).splitlines()
-    indents = [
-        len(line) - len(line.lstrip()) for line in source.strip("\n").splitlines()
-    ]
+    """Return code in black and white, each line with the indent of its wrapped rest.
+
+    One empty line in a row is enough on paper.
+    """
+    source = re.sub(r"\n{3,}", "\n\n", source.strip("\n"))
+    lines = highlight(source, PythonLexer(stripnl=False), CODE).splitlines()
+    indents = [len(line) - len(line.lstrip()) for line in source.splitlines()]
     spans = [
         f'<span class="line" style="--in: {indent}">{line}\n</span>'
         for indent, line in zip(indents, lines, strict=True)
