@@ -303,3 +303,30 @@ def test_a_figure_without_a_text_is_not_shown(alt, capsys):
         plots.show(ax, alt=alt)
     assert capsys.readouterr().out == ""
     assert plt.get_fignums() == [ax.figure.number]
+
+
+def test_the_look_is_the_one_that_was_seen_in_grey_print():
+    """Each of these was chosen by eye: a change is to be looked at, then noted here."""
+    long_dots, far_dots = (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3))
+    assert plots.LINES[4:] == [long_dots, far_dots]
+    assert plots.FLOOR == {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
+    assert plots.STYLE["figure.dpi"] == 100
+    assert plots.STYLE["figure.figsize"] == (6.4, 3.6)
+    assert plots.STYLE["lines.linewidth"] == 1.8
+    ax = plots.scatter([[0, 0], [1, 1]], [0, 1], ["a", "b"])
+    assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
+    assert ax.collections[0].get_sizes() == [22]
+    assert ax.collections[0].get_linewidths() == [0.4]
+    grid = np.add.outer(np.arange(5), np.arange(5))
+    lines = plots.contours(range(5), range(5), grid)
+    assert lines.figure.get_size_inches().tolist() == [4.8, 4.2]
+    assert len(lines.collections[0].levels) > 15
+    assert {text.get_fontsize() for text in lines.texts} == {7}
+    ax = plots.regions(range(5), range(5), grid > 4)
+    assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
+    assert ax.collections[0].get_alpha() == 0.25
+    assert set(ax.collections[1].get_linewidths()) == {0.8}
+    (steps,) = plots.histogram(np.arange(100)).patches
+    assert steps.get_alpha() == 0.6
+    assert len(set(steps.get_xy()[:, 0])) == 41  # edges of 40 bins
+    plt.close("all")

@@ -36,9 +36,12 @@ TESTS = {  # of each room, the quick ones first
     "plots": ["plots"],
     "training": ["training", "minibatch"],
 }
+CHECKS = sorted((ROOT / "labhelpers" / "checks").glob("_[a-z]*.py"))
+TESTS |= {f"checks/{path.stem}": ["checks"] for path in CHECKS}
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
 DULL = re.compile("Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is")
 ENVIRONMENT = {
+    "CHECK_SEEDS": "2",
     "CIFAR10_DIR": "none",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
@@ -52,7 +55,7 @@ FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if FORKS else "spawn")
 IMPORTED = ["matplotlib.pyplot", "sklearn.datasets", "sklearn.linear_model", "torch"]
 IMPORTED += ["IPython", "hypothesis.extra.numpy", "scipy.spatial", "tqdm.auto"]
-IMPORTED += ["sklearn.decomposition", "cosmic_ray.plugins", "pytest"]
+IMPORTED += ["sklearn.decomposition", "cosmic_ray.plugins", "nbformat", "pytest"]
 
 
 class Mutant(NamedTuple):
@@ -108,7 +111,7 @@ def mutants(rng, size):
 
 def copy_checkout(target):
     skip = shutil.ignore_patterns("__pycache__")
-    for folder in "labhelpers", "tests", "tools":
+    for folder in "labhelpers", "notebooks", "tests", "tools":
         shutil.copytree(ROOT / folder, target / folder, ignore=skip)
     for name in "pyproject.toml", "data/iris.csv":
         (target / name).parent.mkdir(exist_ok=True)
