@@ -5,6 +5,7 @@ here that could be missing or broken; whatever could crash runs in another proce
 file is also read by Pythons that are too old for the labs.
 """
 
+import functools
 import hashlib
 import os
 import shutil
@@ -21,8 +22,13 @@ OLDEST = (3, 11)
 FREE_MB = 500
 SECONDS = 120
 
+VISUAL = "Install the newest 'Visual C++ Redistributable', from microsoft.com."
 SET_UP = "Set up anew: delete the folder .venv, then see START-HERE.txt or README.md."
 INSTALL = "In this folder, type:  {python} -m pip install -c constraints.txt -e ."
+OTHER = (
+    "This Python is not the one of the labs. If there is a folder .venv, ask that of "
+)
+OTHER += "the folder: make doctor. Else set up, as START-HERE.txt or README.md says."
 UNPACK = "Unpack the zip again, into a new folder, and bring your notebooks along."
 
 GRADIENT = """
@@ -90,29 +96,25 @@ def python(version=None):
 
 def helpers():
     """Demand that the pack is installed from this folder, and not from another."""
-    code = "import labhelpers; print(labhelpers.__path__[0])"
-    with tempfile.TemporaryDirectory() as elsewhere:
-        found, _ = _run("-c", code, folder=elsewhere)
-    install = INSTALL.format(python=sys.executable)
+    found = _installed()
     if found is None:
-        raise Missing("not installed", install)
+        raise Missing("not installed", _install())
     _demand_this_folder(found, SET_UP + " (Was this folder moved or renamed?)")
     try:
         _requirements()
     except Exception as error:
-        raise Missing(f"not wholly installed: {_line(error)}", install) from None
+        raise Missing(f"not wholly installed: {_line(error)}", _install()) from None
     return found
 
 
 def package(requirement):
     """Demand a package in a version that the labs were written for."""
-    install = INSTALL.format(python=sys.executable)
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        raise Missing("not installed", install) from None
+        raise Missing("not installed", _install()) from None
     if not requirement.specifier.contains(version, prereleases=True):
-        raise Missing(f"{version}, but {requirement.specifier} is needed", install)
+        raise Missing(f"{version}, but {requirement.specifier} is needed", _install())
     return version
 
 
@@ -120,9 +122,8 @@ def gradient():
     """Demand that torch can be imported, and differentiates."""
     found, complaint = _run("-c", GRADIENT)
     if found is None:
-        cure = "On Windows, install the newest 'Visual C++ Redistributable' from "
-        cure += "Microsoft. Else: " + SET_UP
-        raise Missing(complaint, cure)
+        windows = sys.platform == "win32" and "DLL" in complaint
+        raise Missing(complaint, VISUAL if windows else _again())
     return found
 
 
@@ -132,7 +133,7 @@ def kernel():
     found, complaint = _run("-c", KERNEL, folder=folder if folder.is_dir() else ROOT)
     parts = (found or "").split("\n")[-1].split("|")
     if len(parts) != 3 or parts[0] != "kernel":
-        raise Missing(complaint or f"it says {found!r}", SET_UP)
+        raise Missing(complaint or f"it says {found!r}", _again())
     _, prefix, place = parts
     if not _same(prefix, sys.prefix):
         cure = "Another kernel of the name python3 comes first: start JupyterLab by "
@@ -146,7 +147,7 @@ def jupyterlab():
     """Demand that JupyterLab can start."""
     found, complaint = _run("-m", "jupyterlab", "--version")
     if found is None:
-        raise Missing(complaint, SET_UP)
+        raise Missing(complaint, _again())
     return found
 
 
@@ -181,6 +182,26 @@ def room():
     if free < FREE_MB:
         raise Missing(f"{free} MB free", f"Make room: {FREE_MB} MB are needed.")
     return f"{free} MB free"
+
+
+@functools.lru_cache(maxsize=1)
+def _installed():
+    """Return the folder of the helpers as any other folder finds them, or None."""
+    code = "import labhelpers; print(labhelpers.__path__[0])"
+    with tempfile.TemporaryDirectory() as elsewhere:
+        return _run("-c", code, folder=elsewhere)[0]
+
+
+def _install():
+    """Return the cure for what isn't installed, or is in another version."""
+    of_its_own = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
+    is_theirs = of_its_own or _installed()
+    return INSTALL.format(python=sys.executable) if is_theirs else OTHER
+
+
+def _again():
+    """Return the cure for what is installed, but doesn't work."""
+    return OTHER if _install() == OTHER else SET_UP
 
 
 def _requirements():
