@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from labhelpers.handouts import archive, keep, student
+from labhelpers.handouts import archive, keep, pdf, sheets, student
 
 ROOT = Path(__file__).resolve().parents[2]
 ZIP = "autograd-labs-student.zip"
@@ -15,6 +15,11 @@ Left as they are, since somebody changed them after they were built:
 {names}
 To build these anew, too: make handouts HANDOUTS_ARGS=--force
 The changed ones are then kept beside the new ones, under a name that says when."""
+
+NO_PDF = """
+No PDFs, since {error}
+The HTML sheets in print/ can also be opened in any browser and printed from there.
+"""
 
 
 def build(arguments):
@@ -25,8 +30,17 @@ def build(arguments):
     copies = student_copies(ROOT / "notebooks")
     files = {f"student/{name}": content for name, content in copies.items()}
     files[ZIP] = archive.pack(archive.student_files(ROOT, copies))
+    pages = sheets.pages(ROOT / "notebooks")
+    files |= {f"print/{name}": page.encode() for name, page in pages.items()}
+    no_pdf = ""
+    try:
+        printed = pdf.print_all(pages)
+        files |= {f"print/{name}": content for name, content in printed.items()}
+    except pdf.NoBrowser as error:
+        no_pdf = NO_PDF.format(error=error)
     outcome = keep.write(arguments.into, files, force=arguments.force)
     report(arguments.into, outcome)
+    print(no_pdf, end="")
     return 0 if outcome.complete else 1
 
 

@@ -3,17 +3,18 @@
 import os
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
+
+from labhelpers._require import require
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
-PAPERS = ("A4", "Letter")
+PAPERS = {"A4": "", "Letter": "_letter"}  # what a file name says of it
 HOW_TO = (
-    "it takes Playwright (pip install playwright) and Chromium: from the system's "
-    "packages, or by: python -m playwright install chromium"
+    "PDFs take Playwright (pip install playwright) and a Chromium,\n"
+    "from your system's packages or by: python -m playwright install chromium"
 )
 
 
@@ -33,41 +34,76 @@ def browser():
     Raises
     ------
     NoBrowser
-        If Playwright is not installed, or no Chromium.
+        If Playwright or Chromium is not installed, or does not start.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
-        raise NoBrowser(f"Playwright is not installed: {HOW_TO}") from None
+        raise NoBrowser(f"Playwright is not installed.\n{HOW_TO}") from None
     with sync_playwright() as playwright:
         found = find_browser() or playwright.chromium.executable_path
         if not os.access(found, os.X_OK):
-            raise NoBrowser(f"no Chromium was found: {HOW_TO}")
-        running = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+            raise NoBrowser(f"no Chromium was found.\n{HOW_TO}")
+        try:
+            running = playwright.chromium.launch(
+                executable_path=found, args=FLAGS.split()
+            )
+        except Error as error:
+            reason = error.message.splitlines()[0]
+            raise NoBrowser(f"{found} does not start: {reason}\n{HOW_TO}") from error
         try:
             yield running
         finally:
             running.close()
 
 
-def print_page(running, html, *, paper="A4"):
+def print_page(running, page, *, paper="A4"):
     """Return a sheet as PDF, tagged and with an outline, as bytes.
 
     Parameters
     ----------
     running : Browser
         What ``browser`` gives.
-    html : path-like
-        A file that is complete in itself: the network is off.
+    page : str
+        HTML that is complete in itself: the network is off.
     paper : str
         One of ``PAPERS``.
     """
+    require(paper in PAPERS, "paper", repr(paper), " or ".join(PAPERS))
     context = running.new_context(offline=True)
     try:
-        page = context.new_page()
-        page.emulate_media(media="print")
-        page.goto(Path(html).resolve().as_uri())
-        page.evaluate("() => document.fonts.ready.then(() => true)")
-        return page.pdf(format=paper, print_background=True, tagged=True, outline=True)
+        tab = context.new_page()
+        tab.emulate_media(media="print")
+        tab.set_content(page)
+        tab.evaluate("() => document.fonts.ready.then(() => true)")
+        return tab.pdf(format=paper, print_background=True, tagged=True, outline=True)
     finally:
         context.close()
+
+
+def print_all(pages):
+    """Print sheets on each kind of paper.
+
+    Parameters
+    ----------
+    pages : dict of str to str
+        HTML by file name.
+
+    Returns
+    -------
+    dict of str to bytes
+        PDF by file name: ``a.html`` gives ``a.pdf`` in A4 and ``a_letter.pdf``.
+
+    Raises
+    ------
+    NoBrowser
+        If there is nothing to print with.
+    """
+    with browser() as running:
+        return {
+            f"{name.removesuffix('.html')}{mark}.pdf": print_page(
+                running, page, paper=paper
+            )
+            for name, page in pages.items()
+            for paper, mark in PAPERS.items()
+        }

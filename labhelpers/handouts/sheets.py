@@ -14,10 +14,12 @@ import base64
 import re
 import struct
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 import math_core
+import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
 from nbconvert.filters import strip_ansi
@@ -30,6 +32,7 @@ from pygments.lexers import PythonLexer
 from labhelpers.handouts import fonts
 from labhelpers.handouts.student import student_copy
 
+KINDS = ("student", "solutions")
 REGION = r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?"
 TASK = r"^(?=## Exercise|\*\*Question)"
 OVERLEAF = Markup(
@@ -102,6 +105,28 @@ def sheet(notebook, *, solutions=False, folder="."):
     title = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
     page = _template().render(title=title, solutions=solutions, sections=sections)
     return page.replace("/* fonts */", fonts.css(page), 1)
+
+
+def pages(folder):
+    """Return the sheets of all labs in a folder, a dict of str to str.
+
+    For ``01_….ipynb`` there are ``01_student.html`` and ``01_solutions.html``.
+
+    Raises
+    ------
+    ValueError
+        If a lab can't be printed; file and cell are named.
+    """
+    result = {}
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for kind in KINDS:
+            try:
+                page = sheet(notebook, solutions=kind == "solutions", folder=folder)
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {error}") from error
+            result[f"{path.name[:2]}_{kind}.html"] = page
+    return result
 
 
 def _pieces(notebook):
