@@ -212,6 +212,9 @@ COND = Exercise(
     (TABLE,),
 )
 
+FORMED = """P, s, Qt = np.linalg.svd(U @ V.T, full_matrices=False)
+    return (P * s)[:, : U.shape[1]]"""
+
 OWN = Exercise(
     "scores_from_factors",
     [
@@ -224,8 +227,9 @@ def scores_from_factors(U, V):
 """,
         """
 def scores_from_factors(U, V):
-    P, s, Qt = np.linalg.svd(U @ V.T, full_matrices=False)
-    return (P * s)[:, : U.shape[1]]
+    Q, R = np.linalg.qr(V)
+    P, s, Qt = np.linalg.svd(U @ R.T, full_matrices=False)
+    return P * s
 """,
         """
 def scores_from_factors(U, V):
@@ -248,6 +252,7 @@ def scores_from_factors(U, V):
         ([("return Q_U @ (P * s)", "return (Q_U @ (P * s)).T")], "transposed"),
         ([("return Q_U @ (P * s)", "return Q_V @ (Qt.T * s)")], "One row for each"),
         ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "the scores are"),
+        ([("return Q_U @ (P * s)", FORMED)], "don't form U @ V.T"),
     ],
 )
 
