@@ -146,7 +146,7 @@ def _asked(piece, folder, choices):
     """Return the blocks of a piece on a student's sheet."""
     is_text, blocks = piece.cell.cell_type == "markdown", []
     if piece.is_prediction:
-        blocks.append(_space(piece, "Your prediction", choices))
+        blocks.append(_space(piece, "Your prediction, and why", choices))
     else:
         label = "Your answer" if is_text else "Your code"
         given, *rest = _shown(piece, folder)
@@ -156,7 +156,7 @@ def _asked(piece, folder, choices):
             *rest[1:],
         ]
     if is_text and not piece.is_answer and piece.tagged("lines-.*"):
-        blocks.append(_space(piece, "Your prediction", choices))
+        blocks.append(_space(piece, "Your prediction, and why", choices))
     outputs = [] if "checks." in piece.source else _outputs(piece.cell)
     overleaf = [OVERLEAF] if piece.tagged("overleaf") else []
     return overleaf + blocks + outputs
