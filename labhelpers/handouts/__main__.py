@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from labhelpers.handouts import archive, keep, pdf, sheets, student
+from labhelpers.handouts import archive, keep, leaks, pdf, sheets, student
 
 ROOT = Path(__file__).resolve().parents[2]
 ZIP = "autograd-labs-student.zip"
@@ -27,9 +27,10 @@ def build(arguments):
 
     A lab that can't be cut stops it all, before anything is written.
     """
-    copies = student_copies(ROOT / "notebooks")
+    labs = read_labs(ROOT / "notebooks")
+    copies = student_copies(labs)
     files = {f"student/{name}": content for name, content in copies.items()}
-    files[ZIP] = archive.pack(archive.student_files(ROOT, copies))
+    files[ZIP] = archive.pack(student_files(labs, copies))
     pages = sheets.pages(ROOT / "notebooks")
     files |= {f"print/{name}": page.encode() for name, page in pages.items()}
     no_pdf = ""
@@ -44,16 +45,51 @@ def build(arguments):
     return 0 if outcome.complete else 1
 
 
-def student_copies(folder):
-    """Return {file name: content} of the students' copies of the labs in a folder."""
+def grade(arguments):
+    """Mark a class; return 0, or 1 if something could not be marked."""
+    from labhelpers.handouts import grading, running
+
+    done = grading.grade(
+        arguments.submissions,
+        arguments.into,
+        ROOT / "notebooks",
+        seed=arguments.seed,
+        workers=arguments.workers,
+        limits=running.Limits(
+            cell=arguments.seconds,
+            lab=arguments.lab_seconds,
+            memory=arguments.memory * 2**20,
+        ),
+    )
+    print(f"\n{done.folder}/points.csv    points of each exercise")
+    print(f"{done.folder}/feedback/     a page for each student and lab")
+    return 1 if any(mark.failure for mark in done.marks.values()) else 0
+
+
+def read_labs(folder):
+    """Return {file name: notebook} of the worked labs in a folder."""
+    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    return {path.name: nbformat.read(path, as_version=4) for path in paths}
+
+
+def student_copies(labs):
+    """Return {file name: content} of the students' copies of worked labs."""
     copies = {}
-    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+    for name, lab in labs.items():
         try:
-            copy = student.student_copy(nbformat.read(path, as_version=4))
+            copy = student.student_copy(lab)
         except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from error
-        copies[path.name] = (nbformat.writes(copy) + "\n").encode()
+            raise ValueError(f"{name}: {error}") from error
+        copies[name] = (nbformat.writes(copy) + "\n").encode()
     return copies
+
+
+def student_files(labs, copies):
+    """Return {path: content} of the students' zip, searched for leaks."""
+    files = archive.student_files(ROOT, copies)
+    helpers = [text for name, text in files.items() if name.startswith("labhelpers/")]
+    leaks.refuse(leaks.secrets(labs, b"\n".join(helpers).decode()), files)
+    return files
 
 
 def report(folder, outcome):
@@ -86,6 +122,18 @@ def main(argv=None):
         help="the folder, by default %(default)s",
     )
     command.set_defaults(run=build)
+    command = commands.add_parser("grade", help="mark a class; runs students' code")
+    command.add_argument("submissions", type=Path, help="a folder")
+    into, limits = Path("handouts/marking"), "by default %(default)s"
+    command.add_argument("--into", type=Path, default=into, help=limits)
+    command.add_argument("--seed", type=int, help="for the problems; at random")
+    command.add_argument("--workers", type=int, help="by default, one for each core")
+    command.add_argument("--seconds", type=int, default=60, help=f"a cell, {limits}")
+    command.add_argument(
+        "--lab-seconds", type=int, default=300, help=f"a lab, {limits}"
+    )
+    command.add_argument("--memory", type=int, default=3072, help=f"MB, {limits}")
+    command.set_defaults(run=grade)
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)

@@ -1,0 +1,112 @@
+"""Find lines of the solutions where they must not be: in what students get."""
+
+import contextlib
+import html
+import json
+import re
+
+REGION = re.compile(
+    r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*$", re.M | re.S
+)
+# Shorter lines and sentences, such as `else:` and "In the formula:", are anywhere.
+SHORTEST, SHORTEST_SENTENCE = 12, 30
+
+
+def secrets(notebooks, helpers):
+    """Return the lines that only solutions have, a dict of str: where it is from.
+
+    Of written answers each sentence counts as a line, and of code with a comment also
+    the code alone.
+
+    Parameters
+    ----------
+    notebooks : dict of str to NotebookNode
+        The worked labs, by name.
+    helpers : str
+        The code that students get: what is in it is no secret.
+
+    Returns
+    -------
+    dict of str to str
+        The lines without the lab's own code (see ``shown``), and for each the lab's
+        name and the cell's id.
+    """
+    lines = {}
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            lines |= dict.fromkeys(_solution_lines(cell), f"{name}, {cell.id}")
+    open_lines = shown(notebooks)
+    return {
+        line: where
+        for line, where in lines.items()
+        if line not in open_lines and line not in helpers
+    }
+
+
+def refuse(lines, files):
+    """Raise a ValueError if a line of ``secrets`` is in one of the files.
+
+    ``files`` is {path: bytes}. The error names the file, the line and its lab and cell.
+    """
+    for name, content in files.items():
+        for line in found(lines, content):
+            message = f"{name} holds a line of a solution ({lines[line]}): {line}"
+            raise ValueError(message + ". If it may be seen, show it in a code cell.")
+
+
+def shown(notebooks):
+    """Return those lines of solutions that a code cell shows to everybody: a set."""
+    given, solved = set(), set()
+    for notebook in notebooks.values():
+        for cell in notebook.cells:
+            solved.update(_solution_lines(cell))
+            if cell.cell_type == "code":
+                given.update(map(str.strip, REGION.sub("", cell.source).splitlines()))
+    return given & solved
+
+
+def found(lines, content):
+    """Return those of the lines that occur in a file, a sorted list.
+
+    Blanks and line breaks don't count. A notebook, or any JSON, is searched as it is
+    written and as it is read, and both also with HTML's ``&lt;`` and the like resolved.
+    """
+    text = content.decode(errors="replace")
+    forms = [text]
+    with contextlib.suppress(ValueError):
+        forms += _strings(json.loads(text))
+    text = _dense("\n".join(forms))
+    text += _dense(html.unescape("\n".join(forms)))
+    return sorted(line for line in lines if _dense(line) in text)
+
+
+def _solution_lines(cell):
+    """Return the lines of a cell's solutions that are long enough to count, a set."""
+    lines = [line for part in REGION.findall(cell.source) for line in part.split("\n")]
+    if cell.cell_type == "code":
+        lines += [re.sub(r"\s+#.*", "", line) for line in lines]
+    else:
+        parts = [each for line in lines for each in re.split(r"(?<=[.:;?!])\s", line)]
+        lines += [part for part in parts if len(part) >= SHORTEST_SENTENCE]
+    return {line.strip() for line in lines if len(line.strip()) >= SHORTEST}
+
+
+def _strings(value):
+    """Return every text in what JSON holds; a list of lines is one text."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [
+            text for pair in value.items() for part in pair for text in _strings(part)
+        ]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ["".join(value)]
+    return (
+        [text for part in value for text in _strings(part)]
+        if isinstance(value, list)
+        else []
+    )
+
+
+def _dense(text):
+    return "".join(text.split())
