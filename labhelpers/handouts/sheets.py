@@ -32,6 +32,7 @@ from pygments.lexers import PythonLexer
 from labhelpers.handouts import fonts
 from labhelpers.handouts.student import student_copy
 
+PREDICTION = "Your prediction, and why"
 KINDS = ("student", "solutions")
 REGION = r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?"
 TASK = r"^(?=## Exercise|\*\*Question)"
@@ -49,11 +50,14 @@ class Piece(NamedTuple):
     source: str
     opens: bool  # an exercise begins
     closes: bool  # an exercise ends
+    overleaf: bool
 
-    def tagged(self, pattern):
-        """Return the match of the first tag that fits ``pattern``, or None."""
-        tags = self.cell.metadata.get("tags", [])
-        return next(filter(None, (re.fullmatch(pattern, tag) for tag in tags)), None)
+    @property
+    def lines(self):
+        """How much space an answer needs, or None where the cell doesn't say."""
+        tags = " ".join(self.cell.metadata.get("tags", []))
+        tag = re.search(r"\blines-([1-9]\d*)\b", tags)
+        return int(tag[1]) if tag else None
 
     @property
     def is_answer(self):
@@ -136,40 +140,39 @@ def _pieces(notebook):
         source = cell.source if is_answer else copied.source
         is_task = cell.cell_type == "markdown" and not is_answer
         parts = re.split(TASK, source, flags=re.M) if is_task else [source]
+        closes = bool(cell.metadata.get("nbgrader", {}).get("grade"))
+        overleaf = "overleaf" in cell.metadata.get("tags", [])
         for part in filter(str.strip, parts):
             opens = is_task and bool(re.match(TASK, part))
-            closes = bool(cell.metadata.get("nbgrader", {}).get("grade"))
-            yield Piece(cell, part, opens, closes)
+            yield Piece(cell, part, opens, closes, overleaf)
+            overleaf = False
 
 
 def _asked(piece, folder, choices):
     """Return the blocks of a piece on a student's sheet."""
-    is_text, blocks = piece.cell.cell_type == "markdown", []
+    is_text = piece.cell.cell_type == "markdown"
     if piece.is_prediction:
-        blocks.append(_space(piece, "Your prediction, and why", choices))
+        blocks = [_space(piece, PREDICTION, choices)]
     else:
+        blocks = _shown(piece, folder)
+        # A solution at each odd place: space for the first, nothing for the others.
         label = "Your answer" if is_text else "Your code"
-        given, *rest = _shown(piece, folder)
-        blocks += [
-            given,
-            *([_space(piece, label)] if piece.is_answer else []),
-            *rest[1:],
-        ]
-    if is_text and not piece.is_answer and piece.tagged("lines-.*"):
-        blocks.append(_space(piece, "Your prediction, and why", choices))
-    outputs = [] if "checks." in piece.source else _outputs(piece.cell)
-    overleaf = [OVERLEAF] if piece.tagged("overleaf") else []
-    return overleaf + blocks + outputs
+        blocks[1::2] = [Markup()] * (len(blocks) // 2)
+        if piece.is_answer:
+            blocks[1] = _space(piece, label)
+    if is_text and piece.lines and "**Predict" in piece.source:
+        blocks.append(_space(piece, PREDICTION, choices))
+    overleaf = [OVERLEAF] if piece.overleaf else []
+    return overleaf + blocks + ([] if "checks." in piece.source else _outputs(piece))
 
 
 def _worked(piece, folder):
     """Return the blocks of a piece on a sheet with solutions."""
-    if piece.is_prediction:
-        return [_solution(_shown(piece, folder)[1], "Prediction")]
     blocks = _shown(piece, folder)
-    if piece.is_answer:
-        blocks[1] = _solution(blocks[1], "Solution")
-    return blocks + _outputs(piece.cell)
+    label = "Prediction" if piece.is_prediction else "Solution"
+    solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
+    blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]
+    return blocks[1::2] if piece.is_prediction else blocks + _outputs(piece)
 
 
 def _shown(piece, folder):
@@ -181,18 +184,10 @@ def _shown(piece, folder):
     return [write(part) if part.strip() else Markup() for part in parts]
 
 
-def _solution(block, label):
-    return Markup('<div class="solution"><p class="label">{}</p>{}</div>').format(
-        label, block
-    )
-
-
 def _space(piece, label, choices=()):
     """Return ruled space for an answer, with boxes to tick where there are choices."""
-    tag = piece.tagged(r"lines-([1-9]\d*)")
-    if not tag:
+    if not piece.lines:
         raise ValueError("an answer needs space on paper, tag the cell lines-8 or so")
-    lines = int(tag[1])
     boxes = [
         Markup('<span class="choice"><i></i> {}</span>').format(c) for c in choices
     ]
@@ -200,7 +195,7 @@ def _space(piece, label, choices=()):
     return Markup(
         '<div class="space" role="img" aria-label="Space to write, lines: {}">'
         '<p class="label">{}</p>{}</div>'
-    ).format(lines, label, Markup('<div class="rule"></div>') * lines)
+    ).format(piece.lines, label, Markup('<div class="rule"></div>') * piece.lines)
 
 
 def _code(source):
@@ -248,10 +243,10 @@ def _text(source, folder):
     return _tidied(MarkdownWithMath(renderer=renderer).render(source))
 
 
-def _outputs(cell):
+def _outputs(piece):
     """Return the outputs that can be read on paper: no bars, widgets or tracebacks."""
     blocks = []
-    for output in cell.get("outputs", []):
+    for output in piece.cell.get("outputs", []):
         data, name = output.get("data", {}), output.get("name")
         if output.output_type == "error":
             blocks.append(_plain(f"{output.ename}: {output.evalue}"))
