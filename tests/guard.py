@@ -46,7 +46,9 @@ ROOMS = {
     "doctor": {"packaging", "jupyter_client"},
     "handouts": {"nbformat", "nbconvert", "nbgrader", "labhelpers._require"}
     | {"bs4", "fontTools", "jinja2", "markupsafe", "math_core", "pygments"}
-    | {"playwright"},
+    | {"playwright"}
+    | {"ipykernel", "jupyter_client", "jupyter_core", "nbclient", "traitlets"}
+    | {"numpy", "torch", "labhelpers.checks"},
 }
 HELPERS = ("linalg", "descent", "training", "data", "plots")
 MOST_ROOM_LINES = 250
