@@ -19,15 +19,11 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
+from labhelpers.handouts.pdf import FLAGS, find_browser
 from tests.guard import ROOT
 
 LABS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
+BROWSER = find_browser()
 OPTIONS = "--no-browser --LabApp.expose_app_in_browser=True"
 SECONDS = 180
 # So high that every cell is in view: JupyterLab leaves out the others.

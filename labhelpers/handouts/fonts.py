@@ -48,12 +48,12 @@ def cut(package, name, characters):
         flavor="woff", layout_features=["*"], name_IDs=["*"], name_languages=["*"]
     )
     options.drop_tables += ["FFTM"]  # when fontforge was run: of no use to a reader
-    font = subset.load_font(path(package, name), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=characters)
-    cutter.subset(font)
     file = io.BytesIO()
-    subset.save_font(font, file, options)
+    with subset.load_font(path(package, name), options) as font:
+        cutter.subset(font)
+        subset.save_font(font, file, options)
     return file.getvalue()
 
 

@@ -232,7 +232,9 @@ class _Renderer(IPythonRenderer):
 
 
 def _formula(tex, *, display):
-    return math_core.LatexToMathML().convert_with_local_state(tex, displaystyle=display)
+    return math_core.LatexToMathML(fancy_error=False).convert_with_local_state(
+        tex, displaystyle=display
+    )
 
 
 def _text(source, folder):
