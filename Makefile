@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 NOTEBOOKS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
+HUB_ARGS ?=
 HANDOUTS_ARGS ?=
 ### END TEACHER
 
@@ -72,7 +73,7 @@ clean:  ## remove what the other verbs made, .venv included; the labs stay
 	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
 
 ### BEGIN TEACHER
-.PHONY: test render lint bench mutants handouts
+.PHONY: test render lint bench mutants handouts hub
 
 test: .venv/test  ## run every test, and compare every stored output of the labs
 	$(AS_STORED) "$(BIN)/python" -m pytest \
@@ -93,6 +94,9 @@ mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (m
 
 handouts: .venv/teach  ## build what a teacher hands out, in handouts/
 	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts build $(HANDOUTS_ARGS)
+
+hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do they fit?
+	"$(BIN)/python" -m tools.hub $(HUB_ARGS)
 ### END TEACHER
 
 $(SETTINGS):
@@ -119,6 +123,10 @@ $(SETTINGS):
 .venv/teach: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
 	$(call install,.[teach])
 	@touch .venv/lab $@
+
+.venv/hub: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+	$(call install,.[teach$(COMMA)hub])
+	@touch .venv/lab .venv/teach $@
 ### END TEACHER
 
 COMMA := ,

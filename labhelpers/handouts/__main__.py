@@ -30,6 +30,8 @@ def build(arguments):
     labs = read_labs(ROOT / "notebooks")
     copies = student_copies(labs)
     files = {f"student/{name}": content for name, content in copies.items()}
+    for name, content in copies.items():  # of nbgrader, see nbgrader_config.py
+        files[f"course/source/{Path(name).stem}/{name}"] = content
     files[ZIP] = archive.pack(student_files(labs, copies))
     pages = sheets.pages(ROOT / "notebooks")
     files |= {f"print/{name}": page.encode() for name, page in pages.items()}
