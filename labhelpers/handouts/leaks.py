@@ -69,14 +69,14 @@ def found(lines, content):
     """Return those of the lines that occur in a file, a sorted list.
 
     Blanks and line breaks don't count. A notebook, or any JSON, is searched as it is
-    written and as it is read, and both also with HTML's ``&lt;`` and the like resolved.
+    written and as it is read, and both also with what ``&lt;`` or ``\\n`` stand for.
     """
     text = content.decode(errors="replace")
     forms = [text]
     with contextlib.suppress(ValueError):
         forms += _strings(json.loads(text))
-    text = _dense("\n".join(forms))
-    text += _dense(html.unescape("\n".join(forms)))
+    text = "\n".join(forms)
+    text = "\n".join(map(_dense, [text, html.unescape(text), _unescape(text)]))
     return sorted(line for line in lines if _dense(line) in text)
 
 
@@ -105,6 +105,16 @@ def _strings(value):
         [text for part in value for text in _strings(part)]
         if isinstance(value, list)
         else []
+    )
+
+
+def _unescape(text):
+    """Return a text without the backslashes that strings are written with."""
+    code = r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(n|t)|(.))"
+    return re.sub(
+        code,
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else m[4] or " ",
+        text,
     )
 
 
