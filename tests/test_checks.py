@@ -77,6 +77,18 @@ def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given,
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_an_answer_as_in_the_lab_gets_no_note(exercise):
+    right, _ = answers(exercise)
+    assert getattr(checks, exercise.name)(right[0], *exercise.given).notes == ()
+
+
+def test_what_is_expected_is_said_in_numbers_that_hold():
+    wrong = checks.best_encoder(written("def best_encoder(A):\n    return A.T"))
+    assert "‖B A − 1‖ = 0.0000" in wrong.expected
+    assert "‖B A − 1‖ = 0.0000" not in wrong.seen
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_each_exercise_has_enough_answers(exercise):
     assert len(exercise.right) >= 3
     assert len(exercise.wrong) >= 6

@@ -311,6 +311,7 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     assert plots.LINES[4:] == [long_dots, far_dots]
     assert plots.FLOOR == {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
     assert plots.STYLE["figure.dpi"] == 100
+    assert plots.STYLE["figure.constrained_layout.use"] is True
     assert plots.STYLE["figure.figsize"] == (6.4, 3.6)
     assert plots.STYLE["lines.linewidth"] == 1.8
     ax = plots.scatter([[0, 0], [1, 1]], [0, 1], ["a", "b"])
@@ -329,4 +330,16 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     (steps,) = plots.histogram(np.arange(100)).patches
     assert steps.get_alpha() == 0.6
     assert len(set(steps.get_xy()[:, 0])) == 41  # edges of 40 bins
+    plt.close("all")
+
+
+def test_names_of_curves_and_the_floor_each_bring_a_legend():
+    def legend(**options):
+        found = plots.losses([3.0, 2.0, 1.0], **options).get_legend()
+        return found and [text.get_text() for text in found.get_texts()]
+
+    assert legend() is None
+    assert legend(labels=["one"]) == ["one"]
+    assert legend(floor=0.5) == ["floor"]
+    assert legend(labels=["one"], floor=0.5) == ["one", "floor"]
     plt.close("all")
