@@ -456,7 +456,7 @@ def most_different(one, other):
 
 
 @pytest.mark.parametrize("lab", LABS)
-def test_no_line_of_code_is_wrapped_on_a4(pages, tab, tmp_path, lab):
+def test_a4_is_wide_enough_and_no_line_of_code_is_wrapped(pages, tab, tmp_path, lab):
     page = opened(tab, tmp_path, pages[f"{lab}_solutions.html"])
     page.emulate_media(media="print")
     page.set_viewport_size({"width": round((210 - 2 * 18) / 25.4 * 96), "height": 900})
@@ -464,3 +464,5 @@ def test_no_line_of_code_is_wrapped_on_a4(pages, tab, tmp_path, lab):
         line.offsetHeight > 1.5 * parseFloat(getComputedStyle(line).lineHeight)
     ).map(line => line.textContent)"""
     assert page.evaluate(script) == []
+    # Else Chromium would print everything smaller.
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
