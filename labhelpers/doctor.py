@@ -35,9 +35,10 @@ GRADIENT = """
 import torch
 x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 (x @ x).backward()
-assert x.grad.tolist() == [2.0, 4.0, 6.0], x.grad
+assert x.grad.numpy().tolist() == [2.0, 4.0, 6.0], x.grad
 print("torch", torch.__version__)
 """
+IMPORTS = "from labhelpers import checks, data, descent, linalg, plots, training"
 KERNEL = """
 from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
@@ -74,6 +75,7 @@ def needs():
         listed.append((requirement.name, lambda each=requirement: package(each)))
     return listed + [
         ("a gradient", gradient),
+        ("what the labs import", imports),
         ("a kernel for the notebooks", kernel),
         ("JupyterLab", jupyterlab),
         ("the data", iris),
@@ -125,6 +127,14 @@ def gradient():
         windows = sys.platform == "win32" and "DLL" in complaint
         raise Missing(complaint, VISUAL if windows else _again())
     return found
+
+
+def imports():
+    """Demand that all can be imported that a lab begins with."""
+    found, complaint = _run("-c", IMPORTS)
+    if found is None:
+        raise Missing(complaint, _again())
+    return "can be imported"
 
 
 def kernel():

@@ -54,7 +54,7 @@ def student_files(root, copies):
     helpers = (root / "labhelpers").rglob("*.py")
     paths += [path for path in helpers if _is_students(path.relative_to(root).parts)]
     files = {
-        path.relative_to(root).as_posix(): _without_teachers_parts(path)
+        path.relative_to(root).as_posix(): without_teachers_parts(path)
         for path in paths
     }
     files[PAGE] = Path(__file__).with_name(PAGE).read_bytes()
@@ -81,7 +81,11 @@ def _is_students(parts):
     return "handouts" not in parts and not any(part.startswith(".") for part in parts)
 
 
-def _without_teachers_parts(path):
+def without_teachers_parts(path):
+    """Return a file's bytes without the parts between the teachers' marks.
+
+    Raises a ValueError if one of the marks stands alone.
+    """
     content = path.read_bytes()
     if b"### BEGIN TEACHER" not in content and b"### END TEACHER" not in content:
         return content
