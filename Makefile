@@ -11,6 +11,9 @@ PYTEST_ARGS ?=
 NOTEBOOKS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
+SUBMISSIONS ?=
+GRADE_ARGS ?=
+CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
 ### END TEACHER
@@ -73,7 +76,7 @@ clean:  ## remove what the other verbs made, .venv included; the labs stay
 	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
 
 ### BEGIN TEACHER
-.PHONY: test render lint bench mutants handouts hub
+.PHONY: test render lint bench mutants handouts grade class hub
 
 test: .venv/test  ## run every test, and compare every stored output of the labs
 	$(AS_STORED) "$(BIN)/python" -m pytest \
@@ -94,6 +97,13 @@ mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (m
 
 handouts: .venv/teach  ## build what a teacher hands out, in handouts/
 	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts build $(HANDOUTS_ARGS)
+
+grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs students' code
+	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=…"; exit 2; }
+	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts grade "$(SUBMISSIONS)" $(GRADE_ARGS)
+
+class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (half an hour)
+	$(AS_STORED) "$(BIN)/python" -m tests.made_up_class $(CLASS_ARGS)
 
 hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do they fit?
 	"$(BIN)/python" -m tools.hub $(HUB_ARGS)

@@ -1,23 +1,40 @@
 """Submissions that nobody wrote: right, partly right, empty, forged and broken ones.
 
-``python -m tests.made_up_class 30 folder`` writes a class of thirty over all labs.
+``python -m tests.made_up_class`` marks a class of thirty over all labs.
 """
 
+import copy
 import io
 import json
 import re
+import statistics
 import sys
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell
 
+from labhelpers.handouts import grading, running
 from labhelpers.handouts.student import student_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 LABS = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
-# Each check, and what a notebook can do to it.
+KINDS = ["right", "partly", "empty", "hardcoded", "tampered", "broken"]
+KINDS += ["untidy", "looping", "stripped", "tampered"]
+# Checks that call what another exercise has defined.
+NEEDS = {"train-check": "loss-solution", "epoch-check": "loss-solution"}
+# A function of each lab, and its cell.
+RECORDED = {
+    "01_factorisation": ("svd_loss", "svd-solution"),
+    "02_pca_comparison": ("pca_scores", "scores-solution"),
+    "03_mlp_iris": ("evaluate", "evaluate-solution"),
+    "04_ab_autoencoder": ("best_encoder", "encoder-solution"),
+    "05_cifar10_autoencoder": ("orthogonal", "orthogonal-solution"),
+}
+# What a notebook can do to its checks.
 FORGED = """
 class Right:
     def __getattr__(self, name):
@@ -160,43 +177,112 @@ def write(folder, files):
         path.write_bytes(data)
 
 
+def untidy(lab):
+    """Return a right notebook with copied, deleted and retyped cells."""
+    notebook = filled(lab)
+    solutions = [c for c in notebook.cells if c.id.endswith("-solution")]
+    checks = [c for c in notebook.cells if c.id.endswith("-check")]
+    notebook.cells += [new_code_cell("1 / 0"), copy.deepcopy(solutions[0])]
+    notebook.cells[-1].id = "copied"
+    checks[-1].cell_type = "raw"
+    checks[-1].pop("outputs"), checks[-1].pop("execution_count")
+    texts = [c.id for c in notebook.cells if c.cell_type == "markdown"]
+    return without(notebook, checks[0].id, *texts[:3])
+
+
+def looping(lab):
+    """Return a right lab 02, but for a function that never comes back."""
+    notebook = filled(lab)
+    if not lab.startswith("02"):
+        return notebook
+    source = "def split(A, Q):\n    while True:\n        pass"
+    return replaced(notebook, "split-solution", source)
+
+
 def of_kind(kind, lab, number):
-    """Return the bytes of one lab of a student of a kind."""
-    solutions = [
-        cell.id
-        for cell in worked(lab).cells
-        if cell.metadata.get("nbgrader", {}).get("solution")
-    ]
+    """Return the bytes of one lab of a student, and the checks that must be right."""
+    names = graded(lab)
     tricks = [FORGED, PATCHED, NUMPY, SHADOW]
     match kind:
         case "right":
-            return text(filled(lab))
+            return text(filled(lab)), names
         case "partly":
-            return text(filled(lab, but=solutions[number % 2 :: 2]))
+            missing = [name.replace("-check", "-solution") for name in names[::2]]
+            lost = {*names[::2], *[n for n, on in NEEDS.items() if on in missing]}
+            return text(filled(lab, but=missing)), [n for n in names if n not in lost]
         case "empty":
-            return text(empty(lab))
+            return text(empty(lab)), []
         case "tampered":
-            return text(tampered(lab, tricks[number % len(tricks)]))
+            return text(tampered(lab, tricks[number % len(tricks)])), []
         case "broken":
-            return broken(lab)
-    raise ValueError(f"kind must be one of KINDS, got {kind}")
+            return broken(lab), []
+        case "stripped":
+            return stripped(lab), names
+        case "untidy":
+            return text(untidy(lab)), names
+        case "looping":
+            return text(looping(lab)), [n for n in names if n != "split-check"]
+        case "hardcoded":
+            function, cell_id = RECORDED[lab]
+            forged = text(replaying(function, lab, cell_id))
+            check = cell_id.replace("-solution", "-check")
+            lost = {check, *[n for n, on in NEEDS.items() if on == cell_id]}
+            return forged, [name for name in names if name not in lost]
+    raise ValueError(f"kind must be one of {KINDS}, got {kind}")
 
 
-KINDS = ["right", "partly", "partly", "right", "empty", "tampered", "broken"]
+def graded(lab):
+    """Return the grade_ids of the checks of a lab."""
+    return [
+        cell.id
+        for cell in worked(lab).cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
+    ]
 
 
-def main(count, folder):
-    """Write a class; return {name: kind}."""
-    Path(folder).mkdir(parents=True)
-    kinds = {}
-    for number in range(int(count)):
-        kind = KINDS[number % len(KINDS)]
-        name = f"{kind.title()} Ünal {number:02}_{1000 + number}_assignsubmission_file_"
-        files = {f"{name}/{lab}.ipynb": of_kind(kind, lab, number) for lab in LABS}
-        write(folder, files)
-        kinds[name] = kind
-    return kinds
+def write_class(folder, count, labs=LABS, kinds=KINDS):
+    """Write a class; return {name: {lab: the checks that must be right}}."""
+    expected = {}
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        name = f"{kind.title()} Ünal {number:02}_{1000 + number}"
+        made = {lab: of_kind(kind, lab, number) for lab in labs}
+        place = f"{name}_assignsubmission_file_"
+        write(folder, {f"{place}/{lab}.ipynb": data for lab, (data, _) in made.items()})
+        expected[name] = {lab: set(right) for lab, (_, right) in made.items()}
+    return expected
+
+
+def wrong_marks(marking, expected):
+    """Return what was not marked as it must be, a list of str."""
+    complaints = []
+    for student in marking.students:
+        for lab, right in expected[student.name].items():
+            mark = marking.marks[student.id, lab]
+            seen = {name for name, ok in mark.right.items() if ok}
+            if mark.failure or seen != right:
+                complaints.append(
+                    f"{student.name}, {lab}: {sorted(seen ^ right)} {mark.failure}"
+                )
+    return complaints
+
+
+def main(count=30):
+    """Mark a made-up class; return 0 if all get the points that they must."""
+    with tempfile.TemporaryDirectory() as folder:
+        expected = write_class(folder, int(count))
+        limits = running.Limits()
+        started = time.monotonic()
+        into = ROOT / "handouts" / "made-up-class"
+        marking = grading.grade(folder, into, ROOT / "notebooks", limits=limits)
+        took = time.monotonic() - started
+    complaints = wrong_marks(marking, expected)
+    seconds = [mark.seconds for mark in marking.marks.values() if mark.seconds]
+    print(f"{len(marking.marks)} labs of {count} students in {took:.0f} s:")
+    print(f"each {statistics.median(seconds):.1f} s, at most {max(seconds):.1f} s")
+    print("\n".join(complaints) or "every point is as it must be")
+    return 1 if complaints else 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -27,14 +27,15 @@ def reply(names, request):
     names : dict
         The student's names.
     request : str
-        JSON: ``answer``, an expression; and, for a call, ``args``, ``kwargs``, ``seed``,
+        JSON: ``answer``, an expression; and for a call ``args``, ``kwargs``, ``seed``,
         and whether to ``count`` what is multiplied and to ``trace`` what is held.
 
     Returns
     -------
     str
         JSON: ``value``, ``given`` (what the arguments are afterwards), ``gradients``
-        of the value, ``flops``, ``peak`` bytes, ``changed`` settings; or ``error``, its name and text.
+        of the value, ``flops``, ``peak`` bytes, ``changed`` settings; or ``error``,
+        its name and text.
     """
     request = json.loads(request)
     try:

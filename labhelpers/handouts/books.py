@@ -5,9 +5,11 @@ formgrader``.
 """
 
 import csv
+import functools
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -34,12 +36,26 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.HTMLExporter.mathjax_url = ""
-c.HTMLExporter.require_js_url = ""
+c.GenerateFeedback.exporter_class = (
+    "labhelpers.handouts.feedback.FeedbackExporter"
+)
 """
 TO_DO = "to be marked"
 
 
+def _quietly(function):
+    """Let nbgrader's warnings, which are for its makers, go unsaid."""
+
+    @functools.wraps(function)
+    def quiet(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args, **kwargs)
+
+    return quiet
+
+
+@_quietly
 def opened(course, copies):
     """Make an empty course of an empty folder; return nbgrader's way into it.
 
@@ -66,6 +82,7 @@ def opened(course, copies):
     return api
 
 
+@_quietly
 def keep(api, course, students, marks):
     """Enter marks into the gradebook; write ``points.csv`` and pages of feedback.
 
@@ -125,6 +142,7 @@ def _write(path, notebook):
     nbformat.write(notebook, path)
 
 
+@_quietly
 def write_table(course, students, marks):
     """Write ``points.csv``: one row a student, one column an exercise."""
     with _gradebook(course) as book:

@@ -135,7 +135,7 @@ def _run_worked(notebook, seeds, limits):
     return running.run(notebook, seeds=seeds, limits=limits)
 
 
-def _run_all(tasks, workers, say=lambda text: None):
+def _run_all(tasks, workers, say=None):
     """Call each task, a function with its arguments; return the results by key.
 
     What fails is tried once more, alone: if one task ends its worker, the others must
@@ -156,7 +156,8 @@ def _run(tasks, workers, say):
             failure = f"{type(error).__name__}: {error}"
             result = Mark(None, {}, [], 0.0, failure) if error else future.result()
             results[key] = result
-            say(_line(key, result))
+            if say:
+                say(_line(key, result))
     return results
 
 

@@ -121,10 +121,16 @@ def _match(cells, copy):
     found.pop(None, None)
     copied = [name for name, indices in found.items() if len(indices) > 1]
     chosen = {
-        name: max(indices, key=lambda i: (cells[i][1] != stubs[name], i))
+        name: _which([cells[i][1] for i in indices], indices, stubs[name])
         for name, indices in found.items()
     }
     return chosen, copied
+
+
+def _which(sources, indices, stub):
+    """Return the first index of what was written last; a stub isn't written."""
+    written = [source for source in sources if source != stub] or sources
+    return indices[sources.index(written[-1])]
 
 
 def _insert_missing(result, copy, present):

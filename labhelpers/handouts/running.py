@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_output
 
+from labhelpers.checks import Check
 from labhelpers.handouts import kernels
 from labhelpers.handouts.judging import Asker, Silent, judge, questions
 from labhelpers.handouts.values import pack, unpack
@@ -139,7 +140,7 @@ class _Session:
             cell.outputs = []
             self._execute(index, cell)
         if is_check:
-            self.right[grader["grade_id"]] = bool(verdict)
+            self.right[grader["grade_id"]] = _is_right(verdict)
             cell.outputs = _with_verdict(cell.outputs, verdict)
 
     def _execute(self, index, cell):
@@ -226,6 +227,11 @@ class _Client(NotebookClient):
         return None
 
 
+def _is_right(verdict):
+    """Whether a verdict is a Check that is passed; a text says what went wrong."""
+    return isinstance(verdict, Check) and verdict.passed is True
+
+
 def _is_out_of_memory(cell):
     texts = [o.get("ename", "") + o.get("evalue", "") for o in cell.outputs]
     return any("MemoryError" in t or "t allocate memory" in t for t in texts)
@@ -234,7 +240,7 @@ def _is_out_of_memory(cell):
 def _with_verdict(outputs, verdict):
     """Return the outputs of a check for nbgrader, to which an error means no points."""
     shown = [_harmless(output) for output in outputs]
-    if not isinstance(verdict, str) and verdict:
+    if _is_right(verdict):
         text = f"Marked on other problems: {verdict!r}\n"
         return [new_output("stream", name="stdout", text=text), *shown]
     words = verdict if isinstance(verdict, str) else repr(verdict)

@@ -3,7 +3,7 @@
 Each entry of the folder is one student: a folder or a zip with the name of the student,
 or single notebooks whose names begin alike. Two entries are never taken for one student
 unless the part of their names that stands for the student is the same, and both are
-notebooks.
+single notebooks, or both bear the number that Moodle gives.
 """
 
 import re
@@ -84,11 +84,16 @@ def _entry(path, copies):
             if not child.is_dir()
         ]
         files = [each for name, child in inside for each in _read(name, child, copies)]
-        return ("folder", MOODLE.sub("", path.name)), files
+        return _moodle(path.name) or ("folder", path.name), files
     files = _read(path.name, path, copies)
     if path.suffix.lower() == ".zip":
-        return ("zip", MOODLE.sub("", path.stem)), files
+        return _moodle(path.stem) or ("zip", path.stem), files
     return ("file", _name(path.stem, copies)), files
+
+
+def _moodle(name):
+    """Return the key of a student by Moodle's name and number, or None."""
+    return ("moodle", MOODLE.sub("", name)) if MOODLE.search(name) else None
 
 
 def _name(stem, copies):
