@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -65,79 +66,131 @@ def apart(function, *args, **kwargs):
     return result
 
 
-def run(answer, limits=LIMITS):
-    return apart(running.run, small(answer), seeds=[11, 12], limits=limits)
-
-
-@needs_fork
-def test_right_answers_are_right_and_cost_nothing_else():
-    result = run(RIGHT)
-    assert result.right == {"svd-check": True, "count-check": True}
-    assert result.notes == []
-
-
-@needs_fork
-@pytest.mark.parametrize(
-    ("trick", "note"),
-    [
-        ("while True:\n    pass", "svd-solution was stopped after 4 s"),
-        ("import os\nos._exit(0)", "the kernel died in svd-solution"),
-        ("x = np.ones(10**10)", "svd-solution asked for too much memory"),
-        ("x = torch.ones(10**10)", "svd-solution asked for too much memory"),
-        ("while True:\n    print('x' * 1000)", "svd-solution wrote too much"),
-    ],
-)
-def test_what_a_cell_does_to_the_machine_ends_and_is_noted(trick, note):
-    result = run(f"{trick}")
-    assert result.right["svd-check"] is False
-    assert note in result.notes
-    assert result.seconds < 30
-    died = "died" in note
-    assert result.right["count-check"] is not died
-
-
-@needs_fork
-def test_a_loop_that_cannot_be_interrupted_ends_its_kernel():
-    stubborn = "while True:\n    try:\n        while True:\n            pass\n"
-    stubborn += "    except BaseException:\n        pass"
-    result = run(stubborn)
-    assert result.right == {"svd-check": False, "count-check": False}
-    assert "the kernel could not be stopped, and was ended" in result.notes
-
-
-@needs_fork
-def test_an_answer_that_does_not_come_back_costs_its_own_points():
-    result = run("def svd_loss(A, rank):\n    while True:\n        pass")
-    assert result.right == {"svd-check": False, "count-check": True}
-    assert "svd-check: no answer within 3 s" in result.notes
-
-
-@needs_fork
-def test_a_lab_has_a_time_limit_of_its_own():
-    sleepy = "import time\ntime.sleep(3)\n" + RIGHT
-    result = run(sleepy, limits=LIMITS._replace(lab=2))
-    assert result.right["count-check"] is False
-    assert "more than 2 s" in result.notes
-
-
+MISDEEDS = {
+    "loops": "while True:\n    pass",
+    "dies": "import os\nos._exit(0)",
+    "numpy memory": "x = np.ones(10**10)",
+    "torch memory": "x = torch.ones(10**10)",
+    "floods": "while True:\n    print('x' * 1000)",
+}
+NOTES = {
+    "loops": "svd-solution was stopped after 4 s",
+    "dies": "the kernel died in svd-solution",
+    "numpy memory": "svd-solution asked for too much memory",
+    "torch memory": "svd-solution asked for too much memory",
+    "floods": "svd-solution wrote too much",
+}
+STUBBORN = """
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
+WRITING = """
+from pathlib import Path
+Path("here").touch()
+Path("~/there").expanduser().touch()
+print(Path("here").resolve())
+"""
+PARENT = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)\n"
 FORGED_ANSWER = """
 from labhelpers.handouts import answering
 import json
 answering.reply = lambda *a: json.dumps({"value": {"is": "plain", "value": True}})
 """
+TRICKS = {
+    "another checks": made.FORGED,
+    "patched checks": made.PATCHED,
+    "patched numpy": made.NUMPY,
+    "files in the way": made.SHADOW,
+    "another reply": FORGED_ANSWER,
+    "another module": "import sys\nsys.modules['labhelpers.checks'] = None",
+    "another import": "def __import__(*a, **k):\n    raise SystemExit",
+    "only words": "svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')",
+}
+ANSWERS = (
+    MISDEEDS
+    | TRICKS
+    | {
+        "right": RIGHT,
+        "stubborn": STUBBORN,
+        "endless": "def svd_loss(A, rank):\n    while True:\n        pass",
+        "sleepy": "import time\ntime.sleep(3)\n" + RIGHT,
+        "writing": WRITING + RIGHT,
+        "parent": PARENT + RIGHT,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def ran():
+    """Return the run of each answer above, by name."""
+    task = functools.partial(running.run, seeds=[11, 12], limits=LIMITS)
+    hasty = functools.partial(task, limits=LIMITS._replace(lab=2))
+    tasks = {
+        (name, "lab"): (hasty if name == "sleepy" else task, small(answer))
+        for name, answer in ANSWERS.items()
+    }
+    runs = grading._run_all(tasks, 2)
+    return {name: run for (name, _), run in runs.items()}
 
 
 @needs_fork
-@pytest.mark.parametrize(
-    "trick",
-    [made.FORGED, made.PATCHED, made.NUMPY, made.SHADOW, FORGED_ANSWER]
-    + ["import sys, types\nsys.modules['labhelpers.checks'] = types.ModuleType('x')"]
-    + ["def __import__(*a, **k):\n    raise SystemExit"]
-    + ["svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')"],
-)
-def test_no_trick_makes_a_wrong_answer_right(trick):
-    result = run(trick)
-    assert result.right["svd-check"] is False
+def test_right_answers_are_right_and_cost_nothing_else(ran):
+    assert ran["right"].right == {"svd-check": True, "count-check": True}
+    assert ran["right"].notes == []
+
+
+@needs_fork
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_what_a_cell_does_to_the_machine_ends_and_is_noted(ran, misdeed):
+    result = ran[misdeed]
+    assert NOTES[misdeed] in result.notes
+    assert result.right == {"svd-check": False, "count-check": misdeed != "dies"}
+
+
+@needs_fork
+def test_a_loop_that_cannot_be_interrupted_ends_its_kernel(ran):
+    assert ran["stubborn"].right == {"svd-check": False, "count-check": False}
+    assert "the kernel could not be stopped, and was ended" in ran["stubborn"].notes
+
+
+@needs_fork
+def test_an_answer_that_does_not_come_back_costs_its_own_points(ran):
+    assert ran["endless"].right == {"svd-check": False, "count-check": True}
+    assert "svd-check: no answer within 3 s" in ran["endless"].notes
+
+
+@needs_fork
+def test_a_lab_has_a_time_limit_of_its_own(ran):
+    assert ran["sleepy"].right["count-check"] is False
+    assert "more than 2 s" in ran["sleepy"].notes
+
+
+@needs_fork
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_trick_makes_a_wrong_answer_right(ran, trick):
+    assert ran[trick].right["svd-check"] is False
+
+
+@needs_fork
+def test_files_go_to_a_folder_that_is_thrown_away(ran):
+    [output] = ran["writing"].notebook.cells[1].outputs
+    path = Path(output.text.strip())
+    assert ran["writing"].right["svd-check"]
+    assert path.name == "here"
+    assert not path.parent.exists()
+    assert not Path("~/there").expanduser().exists()
+
+
+@needs_fork
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_children_of_a_kernel_end_with_it(ran):
+    pid = int(ran["parent"].notebook.cells[1].outputs[0].text)
+    stat = Path(f"/proc/{pid}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
 
 
 @needs_fork
@@ -146,38 +199,12 @@ def test_what_a_check_is_given_is_not_the_students():
         check = graded("rate-check", "checks.largest_lr_factorisation(rate, A)")
         return new_notebook(cells=[new_code_cell(f"{SETUP}\n{setup}"), check])
 
-    worked = apart(running.run, lab("A = 3 * torch.eye(2)\nrate = 1 / 6"), seeds=[1])
+    honest = lab("A = 3 * torch.eye(2)\nrate = 1 / 6")
+    worked = apart(running.run, honest, seeds=[1])
     assert worked.right == {"rate-check": True}
     forged = lab("A = torch.eye(2)\nrate = 1 / 2")
     result = apart(running.run, forged, seeds=[1], given=worked.given)
     assert result.right == {"rate-check": False}
-
-
-@needs_fork
-def test_files_go_to_a_folder_that_is_thrown_away(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    writing = "from pathlib import Path\nPath('here').touch()\n"
-    writing += "Path('~/there').expanduser().touch()\nprint(Path('here').resolve())\n"
-    result = run(writing + RIGHT)
-    [path] = re.findall(r"/.*here", result.notebook.cells[1].outputs[0].text)
-    assert result.right["svd-check"]
-    assert not os.path.exists(path)
-    assert not os.path.exists(os.path.expanduser("~/there"))
-    assert list(tmp_path.iterdir()) == []
-
-
-@needs_fork
-def test_children_of_a_kernel_end_with_it():
-    source = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
-    result = run(f"{source}print(child.pid)\n{RIGHT}")
-    pid = int(result.notebook.cells[1].outputs[0].text)
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            alive = file.read().split()[2] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        alive = False
-    assert not alive
 
 
 def judged_from_afar(folder):

@@ -95,7 +95,6 @@ def refused(notebook, why):
 class _Session:
     def __init__(self, notebook, folder, limits, warm):
         self.limits, self.right, self.found, self.notes = limits, {}, {}, []
-        self.deadline = time.monotonic() + limits.lab
         manager = kernels.manager(
             folder, memory=limits.memory, seconds=limits.lab + 60, warm=warm
         )
@@ -121,6 +120,7 @@ class _Session:
         client.load_connection_file(self.manager.connection_file)
         client.start_channels()
         self.asker = Asker(client, self._is_alive)
+        self.deadline = time.monotonic() + self.limits.lab
 
     def close(self):
         if self.asker:
