@@ -334,6 +334,11 @@ def test_another_seed_gives_other_problems():
     assert len(shown) == 3
 
 
+def test_a_right_loss_that_is_near_the_labs_is_right():
+    right = answers(lab01.SVD)[0][0]
+    assert checks.svd_loss(right, seed=910_632)
+
+
 # --- Predictions ---------------------------------------------------------------------
 
 
