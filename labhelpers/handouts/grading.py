@@ -90,12 +90,13 @@ def grade(folder, into, notebooks, *, seed=None, workers=None, limits=None, say=
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     api = books.opened(course, {lab: copies[lab] for lab in labs})
     say("The worked labs first:")
-    given = _given({lab: worked[lab] for lab in labs}, seeds, limits, workers, say)
-    tasks = {
-        key: (mark, file, copy, seeds, given[key[1]], limits)
-        for key, (file, copy) in jobs.items()
-    }
-    marks = _best(_run_all(tasks, workers, say))
+    with _executor(workers) as executor:
+        given = _given({lab: worked[lab] for lab in labs}, seeds, limits, executor, say)
+        tasks = {
+            key: (mark, file, copy, seeds, given[key[1]], limits)
+            for key, (file, copy) in jobs.items()
+        }
+        marks = _best(_run_all(tasks, executor, say))
     if digest(folder) != before:
         raise RuntimeError(f"{folder} was changed while it was marked: restore it")
     marks = books.keep(api, course, students, marks)
@@ -118,10 +119,10 @@ def mark(file, copy, seeds, given, limits=None):
     return Mark(result.notebook, result.right, notes, result.seconds)
 
 
-def _given(worked, seeds, limits, workers, say):
+def _given(worked, seeds, limits, executor, say):
     """Run the worked labs; return what their checks get besides the answers."""
     tasks = {(lab,): (_run_worked, n, seeds, limits) for lab, n in worked.items()}
-    runs = {lab: run for (lab,), run in _run_all(tasks, workers, say).items()}
+    runs = {lab: run for (lab,), run in _run_all(tasks, executor, say).items()}
     for lab, run in runs.items():
         failure = run.failure if isinstance(run, Mark) else ""
         wrong = [] if failure else [name for name, ok in run.right.items() if not ok]
@@ -135,29 +136,38 @@ def _run_worked(notebook, seeds, limits):
     return running.run(notebook, seeds=seeds, limits=limits)
 
 
-def _run_all(tasks, workers, say=None):
+def _executor(workers):
+    """Return workers. Each has a warm process of its own, so it pays to keep them."""
+    return ProcessPoolExecutor(
+        workers or _cores(),
+        mp_context=kernels.context(),
+        initializer=kernels.end_with_parent,
+    )
+
+
+def _run_all(tasks, executor, say=None):
     """Call each task, a function with its arguments; return the results by key.
 
     What fails is tried once more, alone: if one task ends its worker, the others must
     not pay for it. What fails again is a Mark with a failure.
     """
-    results = _run(tasks, workers or _cores(), say)
+    results = _run(tasks, executor, say)
     for key in [key for key, result in results.items() if _failed(result)]:
-        results |= _run({key: tasks[key]}, 1, say)
+        with _executor(1) as alone:
+            results |= _run({key: tasks[key]}, alone, say)
     return results
 
 
-def _run(tasks, workers, say):
+def _run(tasks, executor, say):
     results = {}
-    with ProcessPoolExecutor(workers, mp_context=kernels.context()) as executor:
-        futures = {executor.submit(*task): key for key, task in tasks.items()}
-        for future in as_completed(futures):
-            key, error = futures[future], future.exception()
-            failure = f"{type(error).__name__}: {error}"
-            result = Mark(None, {}, [], 0.0, failure) if error else future.result()
-            results[key] = result
-            if say:
-                say(_line(key, result))
+    futures = {executor.submit(*task): key for key, task in tasks.items()}
+    for future in as_completed(futures):
+        key, error = futures[future], future.exception()
+        failure = f"{type(error).__name__}: {error}"
+        result = Mark(None, {}, [], 0.0, failure) if error else future.result()
+        results[key] = result
+        if say:
+            say(_line(key, result))
     return results
 
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
@@ -70,6 +71,20 @@ def manager(folder, *, memory, seconds, warm=CAN_FORK):
     return manager
 
 
+def end_with_parent():
+    """End this process, and its group if it leads one, once its parent is gone."""
+    parent = multiprocessing.parent_process()
+
+    def wait():
+        parent.join()
+        if CAN_FORK and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    if parent:
+        threading.Thread(target=wait, daemon=True).start()
+
+
 class _Forked(LocalProvisioner):
     """Starts a kernel by forking; signals reach it and its children alike."""
 
@@ -123,6 +138,7 @@ def _be_kernel(connection_file, folder, memory, seconds):
     for stream in range(3):
         os.dup2(nothing, stream)
     _limit(memory, seconds)
+    end_with_parent()
     from ipykernel.kernelapp import IPKernelApp
 
     IPKernelApp.launch_instance(["-f", connection_file, *QUIET])

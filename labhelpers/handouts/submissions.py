@@ -7,6 +7,7 @@ single notebooks, or both bear the number that Moodle gives.
 """
 
 import re
+import unicodedata
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -182,5 +183,6 @@ def _in(file, others):
 
 def _slug(name):
     """Return a name that every file system, nbgrader and a browser can bear."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", name.encode("ascii", "ignore").decode())
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", plain)
     return plain.strip("-")[:40].lower() or "student"
