@@ -8,7 +8,7 @@ import pandas as pd
 
 from labhelpers.checks._safety import SEED, protected
 
-NOT_BEGUN = "not begun. Write your answer in the cell above, run it, and then this one."
+NOT_BEGUN = "not begun. Write your answer, run its cell, and check again."
 STATES = {True: "right", False: "not right yet", None: "not begun"}
 
 _exercises = {}  # {name of the check: its title}, in the order of the labs

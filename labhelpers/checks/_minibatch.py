@@ -20,7 +20,7 @@ from labhelpers.checks._compare import (
 from labhelpers.checks._judge import exercise
 from labhelpers.checks._safety import Hint, Student, kind
 
-COUNT, CRASH = "lab 05, Where the 43 minutes went", "lab 05, The list that crashes"
+COUNT, CRASH = "lab 05, Where the 43 minutes went", "lab 05, A list of losses"
 LOSS, LOOP = "lab 05, Exercise 5.2", "lab 05, Exercise 5.3"
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 SUM = Hint("The loss is the mean over the pictures, not their sum.", LOSS)

@@ -48,7 +48,7 @@ def prediction(question, answer=None):
         return record(Check(title, False, seen, expected, hint, where))
     if _digest(question, answer) == digest:
         return record(Check(title, True))
-    hint = "Run the next cell. What did you expect, and what did it do instead?"
+    hint = "Go on. What did you expect, and what happens instead?"
     seen, expected = f"the answer {answer!r}", "another option"
     return record(Check(title, False, seen, expected, hint, where))
 

@@ -132,9 +132,10 @@ def orthogonal(student):
         if shape[0] == shape[1]:
             slips += [("It is transposed: U @ Vt, not V @ Uᵀ.", (U @ Vt).T)]
 
-        def say(X):
+        def say(X, right=U @ Vt):
+            rest = np.linalg.norm(X - right)
             values = [float(f"{v:.3f}") for v in np.linalg.svd(X, compute_uv=False)]
-            return f"size {np.linalg.norm(X):.4f}, singular values {values}"
+            return f"‖X − U Vᵀ‖ = {rest:.4f}, singular values {values}"
 
         otherwise = "With U, _, Vt = svd(gradient, full_matrices=False): U @ Vt."
         recognise(seen, U @ Vt, slips, otherwise, say=say, where=CRAWL, tol=1e-3)
