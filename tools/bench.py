@@ -592,6 +592,22 @@ smallest number, on logarithmic axes.](docs/scaling.png)
 
 {scaling}
 
+## Where the time goes
+
+- *Images.* More than half of an epoch at batches of 256 is not in the five products:
+  Muon's step (a Gram matrix, the eigenvectors of 50 × 50, a product, in float64) and
+  passes over a batch that is in memory once for each operation. With the backward
+  pass counted, the multiplications alone would allow about 1,900 times the original
+  loop.
+- *The sweep.* One rate spends most of a step on starting some twenty operations,
+  twelve rates spend it on products that need both cores. So the better a single run
+  gets, the worse this ratio: twelve rates can't cost less than their floor. Other
+  forms of the loss were timed (squares and a sum, a norm, a batched inner product, a
+  function of our own): none is faster than `mse_loss`.
+- *MLPs and `descend`.* Both are near their goals, on either side from day to day. A
+  thousand MLPs pass over tensors of 10 MB, which are taken from the system and given
+  back at each step.
+
 ## Machine
 
 {machine}
