@@ -37,6 +37,11 @@ export MPLCONFIGDIR := $(CURDIR)/.jupyter/matplotlib
 # make small matrices slow on an idle one.
 export GOMP_SPINCOUNT := 1000
 
+# Memory that a step of training gives back is kept for the next one (256 MB of it), not
+# taken from the system anew each time.
+export MALLOC_TRIM_THRESHOLD_ := 268435456
+export MALLOC_MMAP_THRESHOLD_ := 33554432
+
 # JupyterLab asks nobody for news, for updates or, through npm, for language servers.
 SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
