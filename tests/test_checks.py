@@ -339,6 +339,12 @@ def test_a_right_loss_that_is_near_the_labs_is_right():
     assert checks.svd_loss(right, seed=910_632)
 
 
+def test_an_input_that_is_marked_for_autograd_is_not_what_it_was():
+    marking = written("def best_encoder(A):\n    A.requires_grad_()\n    return A.T")
+    result = checks.best_encoder(marking)
+    assert "A left alone" in result.expected
+
+
 # --- Predictions ---------------------------------------------------------------------
 
 
