@@ -84,7 +84,7 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
             gradients = precondition(params, gradients)
         with torch.no_grad():
             for p, rate, gradient in zip(params, rates, gradients, strict=True):
-                p -= rate * gradient
+                p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient, at once
     losses = torch.stack([*losses, loss_fn(*params).detach()])
     diverged = ~losses.isfinite().all(dim=0)
     return Trace(tuple(p.detach() for p in params), losses, diverged)
@@ -232,15 +232,13 @@ def _require_loss(loss, params):
 
 
 def _rates(lr, loss, params):
-    """Return ``lr`` for each parameter: a number, or of shape (*runs, 1, …, 1)."""
+    """Return ``lr`` for each parameter, ready to be multiplied by its gradient."""
     rates = learning_rates(lr).to(loss)
     shapes = (
         "a number" if loss.ndim == 0 else f"a number or of shape {tuple(loss.shape)}"
     )
     fits = rates.ndim == 0 or rates.shape == loss.shape
     require(fits, "lr", f"shape {tuple(rates.shape)}", shapes)
-    if rates.ndim == 0:
-        return [float(lr)] * len(params)
     return [rates.reshape(rates.shape + (1,) * (p.ndim - loss.ndim)) for p in params]
 
 

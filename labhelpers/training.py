@@ -72,7 +72,7 @@ def factorisation_loss(U, V, A):
 
 def mlp_logits(data, W1, b1, W2, b2):
     """Return ``relu(data @ W1 + b1) @ W2 + b2``, of shape (*runs, rows, classes)."""
-    hidden = torch.relu(data @ W1 + b1.unsqueeze(-2))
+    hidden = (data @ W1).add_(b1.unsqueeze(-2)).relu_()  # in place: large with runs
     return hidden @ W2 + b2.unsqueeze(-2)
 
 
