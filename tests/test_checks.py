@@ -1,11 +1,13 @@
 """The checks: held to right and wrong answers, and to answers that misbehave."""
 
+import collections
 import functools
 import glob
 import html
 import os
 import random
 import re
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +19,8 @@ import pytest
 import torch
 
 from labhelpers import checks
-from labhelpers.checks import _judge, _predictions
+from labhelpers.checks import _compare, _judge, _predictions
+from labhelpers.checks._safety import Wrong
 from tests.wrong_answers import answers, lab01, lab02, lab03, lab04, lab05, written
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +30,8 @@ EXERCISES = [
     for lab in (lab01, lab02, lab03, lab04, lab05)
     for exercise in lab.EXERCISES
 ]
+# Hints that a check knows once for each choice of signs in an SVD.
+ANY_SIGN = {"U alone: Vᵀ is missing.", "Vt is transposed already: U @ Vt, without .T."}
 RIGHT, WRONG = [], []
 for exercise in EXERCISES:
     right, wrong = answers(exercise)
@@ -99,6 +104,45 @@ def test_each_check_is_tested():
     assert {exercise.name for exercise in EXERCISES} == {*checks.__all__} - others
 
 
+def test_every_slip_that_a_check_knows_is_made_by_a_wrong_answer(monkeypatch):
+    known, made, of = set(), set(), ""
+
+    def spy(seen, right, slips, otherwise, **options):
+        tried, count = [("", otherwise, 0)], collections.Counter()
+        shared = sys._getframe(1).f_code.co_name == "follow"
+        owner = "any descent" if shared else of
+
+        def watched(hint, slip):
+            text = getattr(hint, "text", hint)
+            count[text] += text not in ANY_SIGN
+            key = (owner, text, count[text])
+            known.add(key)
+
+            def make():
+                tried.append(key)
+                return slip() if callable(slip) else slip
+
+            return hint, make
+
+        slips = [watched(*pair) for pair in slips]
+        try:
+            recognise(seen, right, slips, otherwise, **options)
+        except Wrong as wrong:
+            made.update(key for key in tried[-1:] if key[1] == wrong.hint.text)
+            raise
+
+    recognise = _compare.recognise
+    for name, module in vars(checks).items():
+        if name.startswith("_") and hasattr(module, "recognise"):
+            monkeypatch.setattr(module, "recognise", spy)
+    for exercise in EXERCISES:
+        of = exercise.name
+        for answer, _hint in answers(exercise)[1]:
+            getattr(checks, of)(answer, *exercise.given)
+    assert len(known) > 250
+    assert known <= made
+
+
 @functools.cache
 def places():
     """Return the headings of the labs, as a check names them."""
@@ -129,6 +173,12 @@ def test_a_wrong_answer_says_four_things():
     said = [result.seen, result.expected, result.hint, result.where]
     assert [line.split(maxsplit=1)[1] for line in lines] == said
     assert not result
+
+
+def test_of_a_number_only_the_direction_is_told():
+    for value, word in (0.01, "smaller"), (1e-4, "larger"):
+        result = checks.largest_lr_autoencoder(value, 760.0)
+        assert result.expected == f"a {word} number"
 
 
 def test_messages_do_not_differ_between_runs():
@@ -183,6 +233,7 @@ def test_no_answer_is_not_begun(nothing):
     assert checks.pca_scores(nothing).passed is None
     assert checks.predicted_gradient(nothing).passed is None
     assert checks.prediction("uncleared", nothing).passed is None
+    assert checks.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
 
 
 def test_a_missing_return_is_begun():

@@ -250,6 +250,13 @@ def test_an_epoch_sees_every_image_once():
     assert mean.item() == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.parametrize(("n", "batches"), [(256, 1), (257, 2)])
+def test_a_batch_has_256_images_where_nothing_is_said(n, batches):
+    arguments = {"num_epochs": 1, "seed": 0}
+    result = training.train_autoencoder_minibatch(IMAGES[:n], K, **arguments)
+    assert result.losses.shape == (batches,)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, N - 1, N])
 def test_batches_of_every_size_train(batch_size):
     result = train(num_epochs=1, batch_size=batch_size)

@@ -218,6 +218,13 @@ def test_regions_have_the_colour_of_their_class():
     np.testing.assert_allclose(filled.get_facecolor(), wanted)
 
 
+def test_every_colour_can_be_a_class():
+    classes = np.arange(len(plots.COLOURS))
+    ax = plots.regions(classes, [0, 1], [classes, classes])
+    (filled, *_) = [c for c in ax.collections if hasattr(c, "levels")]
+    assert len(filled.get_facecolor()) == len(classes)
+
+
 @pytest.mark.parametrize("label", [0, 2])
 def test_one_class_alone_has_no_border(label):
     ax = plots.regions(X, Y, np.full((3, 4), label))
@@ -262,6 +269,12 @@ def test_images_lie_in_rows_the_right_way_up():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
     assert ax.get_yticks().tolist() == [16.5, 50.5]
     np.testing.assert_allclose(ax.figure.get_size_inches(), [2.4, 1.6])
+
+
+def test_what_is_outside_of_black_and_white_is_cut():
+    shades = np.full((3, 3072), [[-0.5], [0.5], [1.5]])
+    (drawn,) = plots.images(shades, columns=3).images
+    assert drawn.get_array()[10, [10, 44, 78], 0].tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize("labels", [None, ["one"]])
@@ -315,6 +328,8 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     assert plots.STYLE["figure.figsize"] == (6.4, 3.6)
     assert plots.STYLE["lines.linewidth"] == 1.8
     ax = plots.scatter([[0, 0], [1, 1]], [0, 1], ["a", "b"])
+    spines = {side: spine.get_visible() for side, spine in ax.spines.items()}
+    assert spines == {"left": True, "bottom": True, "right": False, "top": False}
     assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
     assert ax.collections[0].get_sizes() == [22]
     assert ax.collections[0].get_linewidths() == [0.4]

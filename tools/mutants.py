@@ -7,6 +7,7 @@ checkout; the checkout itself stays as it is.
 """
 
 import argparse
+import ast
 import difflib
 import multiprocessing
 import os
@@ -40,8 +41,13 @@ CHECKS = sorted((ROOT / "labhelpers" / "checks").glob("_[a-z]*.py"))
 TESTS |= {f"checks/{path.stem}": ["checks"] for path in CHECKS}
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
 DULL = re.compile("Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is")
-# The problems of a check: one of another size is no fault.
-PROBLEM = re.compile(r"for .+ in (zip\()?\[\(|_\w+\(student, \(|rng\.")
+# A check draws its problems, and others would be as good: in these lines, and in
+# functions that say they "Draw" something, numbers and arithmetic are left alone.
+PROBLEM = re.compile(
+    r"for .+ in (zip\()?\[\(|_\w+\(student, \(|rng\.|^ +follow\(|shapes = \["
+    r"|^SEED = |^    \(\[[\d., ]+\], \d+\),$"
+)
+CALCULATION = re.compile("core/(NumberReplacer|Replace(Binary|Unary)Operator)")
 ENVIRONMENT = {
     "CHECK_SEEDS": "2",
     "CIFAR10_DIR": "none",
@@ -76,7 +82,8 @@ def room_path(root, room):
 def places(room):
     """Return the changes at each place of a room, as pairs (operator, occurrence)."""
     source = room_path(ROOT, room).read_text(encoding="utf-8")
-    lines, tree = source.splitlines(), get_ast(source)
+    skip = problems(source) if room.startswith("checks/") else set()
+    tree = get_ast(source)
     found = defaultdict(list)
     for name in cosmic_ray.plugins.operator_names():
         if DULL.search(name) or "Variable" in name:
@@ -85,15 +92,20 @@ def places(room):
         positions = [p for n in ast_nodes(tree) for p in operator.mutation_positions(n)]
         kind = name.split("_")[0]
         for occurrence, (start, _end) in enumerate(positions):
-            if kind == "core/NumberReplacer" and is_problem(room, lines[start[0] - 1]):
+            if CALCULATION.match(name) and start[0] in skip:
                 continue
             found[room, kind, start].append((name, occurrence))
     return found
 
 
-def is_problem(room, line):
-    """Tell whether a line of a check draws a problem."""
-    return room.startswith("checks/") and bool(PROBLEM.search(line))
+def problems(source):
+    """Return the numbers of the lines in which a check draws its problems."""
+    found = {n for n, line in enumerate(source.split("\n"), 1) if PROBLEM.search(line)}
+    for node in ast.walk(ast.parse(source)):
+        is_function = isinstance(node, ast.FunctionDef)
+        if is_function and (ast.get_docstring(node) or "").startswith("Draw"):
+            found |= set(range(node.lineno, node.end_lineno + 1))
+    return found
 
 
 def mutants(rng, size):

@@ -30,10 +30,6 @@ def multiplications(student):
             ("A @ (B @ z) takes two products: one is missing.", [left, n * k]),
             (
                 "Add the two products, they come one after the other.",
-                [first * n * n, 0],
-            ),
-            (
-                "Add the two products, they come one after the other.",
                 [first * n * n, (n * k) ** 2],
             ),
             (

@@ -15,7 +15,7 @@ _exercises = {}  # {name of the check: its title}, in the order of the labs
 _session = {}  # {title: the last Check}
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@dataclass(frozen=True, eq=False)
 class Check:
     """The verdict on one exercise; true in ``if`` when the answer is right.
 

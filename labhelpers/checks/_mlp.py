@@ -84,7 +84,6 @@ def _descent(X, y, start):
     squared = Hint("The loss is the cross-entropy, not squared differences.", ENTROPY)
     others = [
         (TOO_MANY, by_autograd(lambda *p: network(*p).softmax(dim=1))),
-        (TOO_MANY, by_autograd(lambda *p: network(*p).log_softmax(dim=1).exp())),
         (
             BEFORE,
             by_autograd(

@@ -129,8 +129,6 @@ def orthogonal(student):
             Q = np.linalg.qr(G)[0]
             slips += [("That is Q of a QR decomposition.", Q)]
             slips += [("That is Q of a QR decomposition.", -Q)]
-        if shape[0] == shape[1]:
-            slips += [("It is transposed: U @ Vt, not V @ Uᵀ.", (U @ Vt).T)]
 
         def say(X, right=U @ Vt):
             rest = np.linalg.norm(X - right)

@@ -121,6 +121,7 @@ GD = Exercise(
         ([("A.shape\n", "A.shape\n    A -= A.mean(dim=0)\n")], "copy"),
         ([("A.shape\n", "A.shape\n    A = A - A.mean(dim=0)\n")], "not − lr"),
         ([("num_epochs=1000, lr=0.01", "num_epochs, lr")], "value in the first line"),
+        ([("range(num_epochs)", "range(1000)")], "number of steps"),
     ],
 )
 

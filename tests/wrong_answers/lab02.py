@@ -65,6 +65,9 @@ def pca_scores(X, k, ddof=1):
         ([("P[:, :k] * s[:k]", "np.zeros((len(X), k))")], "the scores are"),
         ([("P[:, :k] * s[:k]", "np.ones((len(X), k))")], "the scores are"),
         ([("[:, :k]", "[:k]")], "Two shapes"),
+        ([(" - X.mean(axis=0)", ""), (" * s[:k]", "")], "not centred"),
+        ([(" * s[:k]", " * (len(X) - 1) ** 0.5")], "That is P"),
+        ([("P[:, :k] * s[:k]", "(P * s)[:, ::-1][:, :k]")], "keep the first"),
     ],
 )
 
@@ -122,6 +125,17 @@ def best_linear_map(U, Z, rcond=1e-15):
             "least-squares",
         ),
         ([("(U, Z, ", "(U, Z.T, ")], "shape"),
+        (
+            [
+                (
+                    "np.linalg.lstsq(U, Z, rcond=None)[0]",
+                    "(lambda P, s, Q: P @ Q * s.sum())(*np.linalg.svd(U.T @ Z))"
+                    " / (U**2).sum()",
+                )
+            ],
+            "rotation and a scale",
+        ),
+        ([("[0]", "[:2]")], "Return G"),
     ],
 )
 
@@ -186,6 +200,7 @@ def split(A, Q, names=("explained", "left over")):
             "Explained is",
         ),
         ([("return", "result =")], "return"),
+        ([("2).sum()", "2).sum() / len(A)")], "not means"),
     ],
 )
 
@@ -253,6 +268,7 @@ def scores_from_factors(U, V):
         ([("return Q_U @ (P * s)", "return Q_V @ (Qt.T * s)")], "One row for each"),
         ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "the scores are"),
         ([("return Q_U @ (P * s)", FORMED)], "don't form U @ V.T"),
+        ([("qr(U)", "qr(U - U.mean(axis=0))")], "not to be centred"),
     ],
 )
 

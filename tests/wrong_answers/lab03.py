@@ -138,6 +138,19 @@ TRAIN = Exercise(
             ],
             "not squared",
         ),
+        (
+            [
+                (
+                    "torch.nn.functional.cross_entropy(logits, targets)",
+                    "((logits.softmax(1) - torch.eye(classes)[targets]) ** 2).mean()",
+                )
+            ],
+            "not squared",
+        ),
+        (
+            [(RETURN, "return W1.detach(), b1.detach()[:, None], *params[2:]")],
+            "W2 (12, classes)",
+        ),
     ],
 )
 
@@ -209,6 +222,9 @@ def evaluate(data, targets, *params):
             ],
             "logarithm is missing",
         ),
+        ([(" + b2", "")], "biases are not"),
+        ([(" + b1", "")], "biases are not"),
+        ([("mean().item()", "sum().item() / logits.numel()")], "not of all logits"),
     ],
 )
 
@@ -225,6 +241,7 @@ GRADIENT = Exercise(
         (1.0986, "sum of a row"),
         ("zero", "one number"),
         (False, "one number"),
+        (100.0, "start of b2 is no matter"),
     ],
 )
 

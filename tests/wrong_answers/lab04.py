@@ -51,6 +51,12 @@ def autoencoder_loss(A, B, z):
             ],
             "copy",
         ),
+        ([("sum() / 2", "sum(dim=0).mean()")], "not a mean"),
+        (
+            [("((z - A @ (B @ z)) ** 2).sum() / 2", "torch.norm(z - A @ (B @ z)) / 2")],
+            "norm is to be squared",
+        ),
+        ([(" ** 2", ".abs()"), (" / 2", "")], "differences are to be squared"),
     ],
 )
 
@@ -175,6 +181,22 @@ def train_ab(A, B, z, steps, lr):
             ],
             "both gradients",
         ),
+        ([("sum() / 2", "mean() / 2")], "not a mean"),
+        ([("sum() / 2", "sum(dim=0).mean() / 2")], "not a mean"),
+        ([("sum() / 2", "sum(dim=0).mean()")], "not a mean"),
+        (
+            [("((z - A @ (B @ z)) ** 2).sum() / 2", "torch.norm(z - A @ (B @ z))")],
+            "norm is to be squared",
+        ),
+        (
+            [(RETURN, f"{RETURN}[1:] + losses[-1:]")],
+            "first loss is missing",
+        ),
+        (
+            [(RETURN, "return A.detach(), B.detach(), [2 * loss for loss in losses]")],
+            "½ is missing",
+        ),
+        ([(RETURN, f"{RETURN}[:1] * len(losses)")], "same value each time"),
     ],
 )
 

@@ -80,6 +80,30 @@ def minibatch_loss(A, B, images):
             ],
             "copy",
         ),
+        ([("2 * len(images)", "images.shape[1]")], "not by that of pixels"),
+        (
+            [(FORMULA, "(images - images @ B.T @ A.T).norm() / (2 * len(images))")],
+            "norm is",
+        ),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm(dim=1).mean()")], "norm is"),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm() / len(images)")], "norm is"),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm()")], "norm is"),
+        (
+            [(" ** 2", ".abs()"), ("2 * len(images)", "len(images)")],
+            "differences are to be squared",
+        ),
+        (
+            [(" ** 2", ""), ("2 * len(images)", "len(images)")],
+            "differences are to be squared",
+        ),
+        (
+            [("images - (images", "(images"), ("2 * len(images)", "len(images)")],
+            "Compare the copies",
+        ),
+        (
+            [("(images @ B.T) @ A.T", "(images @ A) @ B"), ("(2 * ", "(")],
+            "exchanged",
+        ),
     ],
 )
 
@@ -104,6 +128,7 @@ def train_epoch(A, B, images, batch_size, lr):
 
 RETURN = "return A.detach(), B.detach(), losses"
 SPLIT = "images.split(batch_size)"
+WINDOWS = "[images[i : i + batch_size] for i in range(len(images))]"
 BATCH, APPEND = "minibatch_loss(A, B, batch)", "losses.append(loss.item())"
 KEPT = "        losses.append(loss.item())\n"
 CLEARED = "        A.grad = B.grad = None\n"
@@ -223,6 +248,33 @@ def train_epoch(A, B, images, *, batch_size, lr):
                 )
             ],
             "both gradients",
+        ),
+        ([("(2 * len(images))", "1")], "not their sum"),
+        ([(".sum() / (2 * len(images))", ".mean()")], "pixels of each"),
+        (
+            [(f"for batch in {SPLIT}", f"for batch in {SPLIT} * 2")],
+            "more than one pass",
+        ),
+        ([(SPLIT, WINDOWS)], "in one batch alone"),
+        (
+            [
+                (KEPT, ""),
+                (CLEARED, CLEARED + f"        {APPEND}\n"),
+                ("loss.item()", "minibatch_loss(A, B, images).item()"),
+            ],
+            "of its own batch",
+        ),
+        (
+            [
+                ("losses = []", "losses, start = [], (0 + A.detach(), 0 + B.detach())"),
+                ("loss.item()", "minibatch_loss(*start, batch).item()"),
+            ],
+            "those of the start",
+        ),
+        ([(RETURN, RETURN + "[:1]")], "Only one loss"),
+        (
+            [(RETURN, "return A.detach(), B.detach(), [2 * loss for loss in losses]")],
+            "½ is missing",
         ),
     ],
 )

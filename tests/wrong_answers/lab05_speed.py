@@ -59,6 +59,7 @@ def multiplications(n, k):
         ([(COUNTS, "(n * k * n + n * n) / (2 * n * k)")], "two counts"),
         ([(COUNTS, "0, 0")], "p · q · r"),
         ([("return", "counts =")], "return"),
+        ([(COUNTS, "n * k * n + n**3, 2 * n * k * n")], "a single picture"),
     ],
 )
 
@@ -102,6 +103,15 @@ LIMITS = Exercise(
         ((LR, 1000), "steps_tenfold: how often"),
         (LR, "Hand over both"),
         (("0.00048", STEPS_RIGHT), "one number"),
+        ((1 / VALUES[1], STEPS_RIGHT), "counts from 0"),
+        ((FIRST, STEPS_RIGHT), "upside down"),
+        ((0.5 / FIRST**2, STEPS_RIGHT), "No square root"),
+        ((0.5 / VALUES.mean(), STEPS_RIGHT), "not the mean"),
+        ((LR, np.log(10) / np.log2(1 + LR * LAST)), "logarithm"),
+        ((LR, np.log2(10) / np.log(1 + LR * LAST)), "logarithm"),
+        ((LR, 10 / (1 + LR * LAST)), "compounded"),
+        ((LR, 2 * STEPS_RIGHT), "halved twice?"),
+        ((LR, -np.log(10) / np.log(LR * LAST)), "1 + is missing"),
     ],
     (VALUES,),
 )
@@ -163,5 +173,7 @@ def orthogonal(gradient):
             [("U @ Vt", "U @ Vt.double()"), ("(gradient,", "(gradient.double(),")],
             "dtype",
         ),
+        ([("U @ Vt", "gradient / gradient.norm(dim=1)[:, None]")], "Rows of length 1"),
+        ([("U @ Vt", "-torch.linalg.qr(gradient)[0]")], "QR"),
     ],
 )
