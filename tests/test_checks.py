@@ -21,7 +21,16 @@ import torch
 from labhelpers import checks
 from labhelpers.checks import _compare, _judge, _predictions
 from labhelpers.checks._safety import Wrong
-from tests.wrong_answers import answers, lab01, lab02, lab03, lab04, lab05, written
+from tests.wrong_answers import (
+    answers,
+    changed,
+    lab01,
+    lab02,
+    lab03,
+    lab04,
+    lab05,
+    written,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = range(int(os.environ.get("CHECK_SEEDS", 20)))  # fewer in `make mutants`
@@ -30,6 +39,7 @@ EXERCISES = [
     for lab in (lab01, lab02, lab03, lab04, lab05)
     for exercise in lab.EXERCISES
 ]
+THREADS = torch.get_num_threads()
 # Hints that a check knows once for each choice of signs in an SVD.
 ANY_SIGN = {"U alone: Vᵀ is missing.", "Vt is transposed already: U @ Vt, without .T."}
 RIGHT, WRONG = [], []
@@ -47,6 +57,10 @@ for exercise in EXERCISES:
 @pytest.fixture(autouse=True)
 def _new_session(monkeypatch):
     monkeypatch.setattr(_judge, "_session", {})
+    yield
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_num_threads() == THREADS
+    assert torch.is_grad_enabled()
 
 
 def scores(body, *, check=checks.pca_scores, first="def pca_scores(X, k):", **options):
@@ -173,6 +187,32 @@ def test_a_wrong_answer_says_four_things():
     said = [result.seen, result.expected, result.hint, result.where]
     assert [line.split(maxsplit=1)[1] for line in lines] == said
     assert not result
+
+
+def test_the_multiplications_that_would_do_are_told():
+    changes = [("(images @ B.T) @ A.T", "images @ (A @ B).T")]
+    result = checks.minibatch_loss(written(changed(lab05.LOSS.right[0], changes)))
+    work = "11200 multiplications for 5 pictures of 40 pixels, k = 2"
+    assert (result.seen, result.expected) == (work, "800 multiplications")
+
+
+@pytest.mark.parametrize(
+    ("value", "right", "alike"),
+    [
+        (1 + 5e-7, 1, True),
+        (1 + 2e-6, 1, False),
+        (1e-13, 0, True),
+        (1e-11, 0, False),
+        ([1, 2], [1, 2], True),
+        ([1], [1, 2], False),
+        ([1, 0.0011], [1, 0.001], False),
+        (np.array([1, 1e-3]), np.array([1, 1e-3 + 5e-7]), True),
+        (np.ones(2), np.ones((1, 2)), False),
+        (np.nan, 1, False),
+    ],
+)
+def test_what_is_near(value, right, alike):
+    assert _compare.near(value, right) is alike
 
 
 def test_of_a_number_only_the_direction_is_told():
@@ -313,6 +353,20 @@ def test_a_thousand_lines_are_one_note():
     assert result
     assert len(repr(result)) < 200
     assert "more than 1000 lines, the first: 'line 0'" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"), [(1, "3"), (333, "999"), (334, "more than 1000")]
+)
+def test_what_is_printed_is_counted_and_its_first_line_told(lines, said):
+    # The answer is called three times.
+    (note,) = scores(f"for i in range({lines}): print('x' * 100)\n" + GOOD).notes
+    assert f": {said} lines, the first: {'x' * 60!r}" in note
+
+
+def test_a_long_error_is_cut_to_its_first_line():
+    seen = scores("raise ValueError('x' * 300 + '\\n' + 'y')").seen
+    assert seen.startswith(f"ValueError: {'x' * 200} (line 2 of your code")
 
 
 def test_nothing_is_printed(capfd):

@@ -323,6 +323,7 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     long_dots, far_dots = (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3))
     assert plots.LINES[4:] == [long_dots, far_dots]
     assert plots.FLOOR == {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
+    assert plots.STYLE["axes.grid"] is plots.STYLE["axes.axisbelow"] is True
     assert plots.STYLE["figure.dpi"] == 100
     assert plots.STYLE["figure.constrained_layout.use"] is True
     assert plots.STYLE["figure.figsize"] == (6.4, 3.6)

@@ -284,6 +284,17 @@ def test_default_starts_are_as_documented():
         assert B.std().item() == pytest.approx(std, rel=0.03)
 
 
+def test_what_is_not_said_is_as_in_the_labs():
+    def same(short, long):
+        return all(torch.equal(a, b) for a, b in zip(short, long, strict=True))
+
+    long = factorise(MATRIX, 2, num_epochs=1000, lr=0.01, scaled=False, seed=3)
+    assert same(factorise(MATRIX, 2, seed=3), long)
+    rows, options = (DATA[0], TARGETS[0]), {"hidden": 12, "bias": "vector"}
+    long = train_mlp(*rows, num_epochs=100, lr=0.01, seed=3, **options)
+    assert same(train_mlp(*rows, seed=3), long)
+
+
 # --- Losses --------------------------------------------------------------------------
 
 

@@ -31,11 +31,11 @@ from cosmic_ray.mutating import mutate_code
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # of each room, the quick ones first
     "_require": ["linalg", "descent", "training"],
-    "data": ["data", "images"],
-    "descent": ["descent", "training"],
-    "linalg": ["linalg", "minibatch"],
-    "plots": ["plots"],
-    "training": ["training", "minibatch"],
+    "data": ["signatures", "data", "images"],
+    "descent": ["signatures", "descent", "training"],
+    "linalg": ["signatures", "linalg", "minibatch"],
+    "plots": ["signatures", "plots"],
+    "training": ["signatures", "training", "minibatch"],
 }
 CHECKS = sorted((ROOT / "labhelpers" / "checks").glob("_[a-z]*.py"))
 TESTS |= {f"checks/{path.stem}": ["checks"] for path in CHECKS}
@@ -44,8 +44,8 @@ DULL = re.compile("Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE
 # A check draws its problems, and others would be as good: in these lines, and in
 # functions that say they "Draw" something, numbers and arithmetic are left alone.
 PROBLEM = re.compile(
-    r"for .+ in (zip\()?\[\(|_\w+\(student, \(|rng\.|^ +follow\(|shapes = \["
-    r"|^SEED = |^    \(\[[\d., ]+\], \d+\),$"
+    r"for .+ in (zip\()?\[\(|_\w+\(student, \(|rng\."
+    r"|^ +follow\(|^ +holes = |shapes = \[|^SEED = |^    \(\[[\d., ]+\], \d+\),$"
 )
 CALCULATION = re.compile("core/(NumberReplacer|Replace(Binary|Unary)Operator)")
 ENVIRONMENT = {

@@ -169,15 +169,15 @@ def _complete(student, shape, rank, dtype):
     expect(not filled, "the known entries of A", "those of U @ V.T", hint)
     if not near(first, U @ V.T):
         student.notes.append(OTHER_START)
-        before = run(0.02, 4)
-        s = np.linalg.svd(before[0], compute_uv=False)
+        (before,) = run(0.02, 4)
+        s = np.linalg.svd(before, compute_uv=False)
         hint = "U has shape (m, rank) and V has shape (n, rank)."
         expect(
             s[rank] < 1e-4 * s[0], "a higher rank", f"a product of rank {rank}", hint
         )
         given[0][torch.tensor(holes)] += 1
         hint = "The loss counts the entries where mask is 1, and only those."
-        same = near(run(0.02, 4), before)
+        same = near(run(0.02, 4), [before])
         expect(same, "the entries where mask is 0 matter", "they do not", hint)
         if rank > 1:
             return
