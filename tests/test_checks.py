@@ -196,6 +196,19 @@ def test_the_multiplications_that_would_do_are_told():
     assert (result.seen, result.expected) == (work, "800 multiplications")
 
 
+def test_the_number_of_losses_is_told():
+    one = changed(lab04.TRAIN.right[0], [(lab04.RETURN, lab04.RETURN + "[0]")])
+    assert checks.train_ab(written(one)).expected == "5 losses for 4 steps"
+
+
+@pytest.mark.parametrize("exercise", [lab01.GD, lab03.TRAIN], ids=lambda e: e.name)
+def test_a_start_of_ones_own_is_right_and_noted(exercise):
+    own = changed(exercise.right[0], [("=generator,", "=generator.manual_seed(5),")])
+    result = getattr(checks, exercise.name)(written(own))
+    assert result
+    assert "the numbers will differ" in " ".join(result.notes)
+
+
 @pytest.mark.parametrize(
     ("value", "right", "alike"),
     [

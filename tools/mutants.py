@@ -40,11 +40,13 @@ TESTS = {  # of each room, the quick ones first
 CHECKS = sorted((ROOT / "labhelpers" / "checks").glob("_[a-z]*.py"))
 TESTS |= {f"checks/{path.stem}": ["checks"] for path in CHECKS}
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
-DULL = re.compile("Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is")
+DULL = re.compile(
+    "Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is|Is_Eq"
+)
 # A check draws its problems, and others would be as good: in these lines, and in
 # functions that say they "Draw" something, numbers and arithmetic are left alone.
 PROBLEM = re.compile(
-    r"for .+ in (zip\()?\[\(|_\w+\(student, \(|rng\."
+    r"for .+ in (zip\()?\[\(|_\w+\(student, [\d(]|_problem\(|rng\."
     r"|^ +follow\(|^ +holes = |shapes = \[|^SEED = |^    \(\[[\d., ]+\], \d+\),$"
 )
 CALCULATION = re.compile("core/(NumberReplacer|Replace(Binary|Unary)Operator)")

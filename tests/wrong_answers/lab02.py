@@ -136,6 +136,7 @@ def best_linear_map(U, Z, rcond=1e-15):
             "rotation and a scale",
         ),
         ([("[0]", "[:2]")], "Return G"),
+        ([("[0]", "[0].repeat(9, axis=0)")], "Return G, of shape"),
     ],
 )
 

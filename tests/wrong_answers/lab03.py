@@ -110,6 +110,7 @@ TRAIN = Exercise(
             "transposed",
         ),
         ([(RETURN, "return logits.detach()")], "W2 (12, classes)"),
+        ([(RETURN, "return loss.detach()")], "W2 (12, classes)"),
         (
             [
                 ("dtype=data.dtype", "dtype=torch.float64"),
