@@ -307,15 +307,14 @@ def test_a_missing_return_is_begun():
     ],
 )
 def test_what_does_not_end_is_ended(body):
-    begin = time.perf_counter()
+    others, begin = set(threading.enumerate()), time.perf_counter()
     result = scores(body, seconds=0.2)
     assert time.perf_counter() - begin < 2.5
     assert result.passed is False
     assert "still running" in result.seen
     assert "0.2 seconds" in result.expected
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.main_thread():
-            thread.join(5)
+    for thread in {*threading.enumerate()} - others:
+        thread.join(5)
     assert scores(GOOD)
 
 
