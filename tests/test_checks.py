@@ -354,6 +354,32 @@ def test_what_raises_is_shown_at_the_students_line():
     assert "labhelpers" not in repr(result)
 
 
+def test_what_raises_deep_inside_is_shown_there():
+    body = "def inner(X):\n    return X.centred()\nreturn inner(X)"
+    assert "(line 3 of your code: return X.centred())" in scores(body).seen
+
+
+def test_an_answer_that_cannot_be_read_is_wrong():
+    class Odd:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError
+
+    result = checks.pca_scores(lambda X, k: Odd())
+    assert result.passed is False
+    assert "cannot be read (RuntimeError)" in result.seen
+
+
+def test_a_descent_tells_the_losses_before_and_after():
+    def losses(text):
+        found = re.search(r"the loss went from ([\d.]+) to ([\d.]+)", text)
+        return float(found[1]), float(found[2])
+
+    uphill = changed(lab01.GD.right[0], [("-= lr", "+= lr")])
+    result = checks.gd_factorise_ad(written(uphill))
+    (before, up), (same, down) = losses(result.seen), losses(result.expected)
+    assert down < before == same < up
+
+
 def test_an_argument_too_few_is_named():
     result = scores("return X", first="def pca_scores(X):")
     assert "2 were given" in result.seen
@@ -488,7 +514,9 @@ def test_predictions_are_read_kindly():
     assert checks.prediction("uncleared", " (C) ")
     assert checks.prediction("escape", 20)
     assert "one of a, b, c" in checks.prediction("uncleared", "faster").expected
-    assert "uncleared" in checks.prediction("unclear", "c").expected
+    unknown = checks.prediction("unclear", "c")
+    assert "uncleared" in unknown.expected
+    assert unknown.passed is False
 
 
 def test_a_wrong_prediction_does_not_give_the_answer_away():

@@ -410,6 +410,7 @@ def test_exactly_the_ranks_from_1_to_the_shorter_side_are_allowed(A, rank):
     ("X", "Y", "message"),
     [
         (INTEGERS, INTEGERS[:2], "Y must be a matrix of 3 rows, as X, got 2 rows"),
+        (INTEGERS[:2], INTEGERS, "Y must be a matrix of 2 rows, as X, got 3 rows"),
         (np.zeros((3, 2)), INTEGERS, "X must be a matrix that is not all zero"),
         (INTEGERS, np.zeros((3, 2)), "Y must be a matrix that is not all zero"),
     ],

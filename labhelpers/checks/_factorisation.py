@@ -147,10 +147,16 @@ def complete(student):
     _complete(student, (3, 6), 1, torch.float64)
 
 
-def _complete(student, shape, rank, dtype):
+def _with_holes(rng, shape, rank):
+    """Draw a matrix of this rank, spoilt at holes, and where these are."""
     holes = np.add.outer(np.arange(shape[0]), 2 * np.arange(shape[1])) % 3 == 0
-    left, right = (student.rng.uniform(0.5, 1.5, size=(n, rank)) for n in shape)
-    A = (left @ right.T / rank + 3 * holes).astype(str(dtype)[6:])
+    left, right = (rng.uniform(0.5, 1.5, size=(n, rank)) for n in shape)
+    return left @ right.T / rank + 3 * holes, holes
+
+
+def _complete(student, shape, rank, dtype):
+    A, holes = _with_holes(student.rng, shape, rank)
+    A = A.astype(str(dtype)[6:])
     mask = (1 - holes).astype(A.dtype)
     given = torch.tensor(A), torch.tensor(mask), rank
     expect(student.accepts(*given), "no default for lr", "lr=0.01", DEFAULTS)
@@ -181,7 +187,8 @@ def _complete(student, shape, rank, dtype):
         expect(same, "the entries where mask is 0 matter", "they do not", hint)
         if rank > 1:
             return
-        U, V = _rank_one_start(first, run(1e-6, 1)[0] - first, mask * (A - first))
+        (second,) = run(1e-6, 1)
+        U, V = _rank_one_start(first, second - first, mask * (A - first))
     descent = _descent(A.astype(float), [U, V], mask.astype(float))
     follow(run, descent, lr=0.02, steps=4, view=lambda UV: [UV[0] @ UV[1].T])
 

@@ -202,6 +202,7 @@ def split(A, Q, names=("explained", "left over")):
         ),
         ([("return", "result =")], "return"),
         ([("2).sum()", "2).sum() / len(A)")], "not means"),
+        ([("@ Q.T) ** 2).sum()", "@ Q.T) ** 2).sum(), 0.0")], "Return two numbers"),
     ],
 )
 
