@@ -324,6 +324,9 @@ def test_what_does_not_end_is_ended(body):
         ("return np.full((len(X), k), np.nan)", "NaN"),
         ("return torch.ones(len(X), k, requires_grad=True)", "requires grad"),
         ("return {}", "a dict"),
+        ("return np.ones(3), torch.ones(4)", "a tuple of 2"),
+        ("return torch.ones(3, 5)", "of shape (3, 5)"),
+        ("return torch.nn.Module()(X)", "NotImplementedError: Module"),
         ("return 'scores'", "a text"),
         ("return [[1, 2], [3]]", "a list of 2"),
         ("X -= 1; " + GOOD, "X is not what it was"),
@@ -352,6 +355,36 @@ def test_what_raises_is_shown_at_the_students_line():
     assert "TypeError" in result.seen
     assert "(line 3 of your code: return np.linalg.svd(Y, full=False))" in result.seen
     assert "labhelpers" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (torch.ones(2, 3), "a tensor of shape (2, 3)"),
+        (np.ones((2, 3)), "an array of shape (2, 3)"),
+        ([1, 2, 3], "a list of 3"),
+    ],
+)
+def test_values_are_named_by_kind_and_shape(answer, seen):
+    assert checks.multiplications(lambda n, k: {"x": answer}["x"]).seen == seen
+
+
+def test_two_numbers_are_both_shown():
+    result = checks.multiplications(lambda n, k: (3, 4))
+    assert result.seen.startswith("(3, 4)")
+    result = checks.split(lambda A, Q: (3.0, 4.0))
+    assert result.seen == "(3.0000, 4.0000)"
+    assert re.match(r"\((\d+\.\d{4}), (?!\1)\d+\.\d{4}\)$", result.expected)
+
+
+def test_the_labs_number_is_shown_as_it_was_given():
+    assert checks.svd_loss(lambda A, rank: 15.2).seen.startswith("15.2000 ")
+
+
+def test_what_raises_in_labhelpers_is_shown_at_the_students_line():
+    seen = scores("return training.factorise(torch.ones(2, 2), 9, seed=0)").seen
+    assert "rank must be" in seen
+    assert "(line 2 of your code: return training.factorise(" in seen
 
 
 def test_what_raises_deep_inside_is_shown_there():
@@ -513,7 +546,9 @@ def test_predictions_are_read_kindly():
     assert checks.prediction("uncleared", "c")
     assert checks.prediction("uncleared", " (C) ")
     assert checks.prediction("escape", 20)
-    assert "one of a, b, c" in checks.prediction("uncleared", "faster").expected
+    other = checks.prediction("uncleared", "faster")
+    assert "one of a, b, c" in other.expected
+    assert other.passed is False
     unknown = checks.prediction("unclear", "c")
     assert "uncleared" in unknown.expected
     assert unknown.passed is False

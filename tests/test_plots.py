@@ -352,6 +352,7 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
 def test_names_of_curves_and_the_floor_each_bring_a_legend():
     def legend(**options):
         found = plots.losses([3.0, 2.0, 1.0], **options).get_legend()
+        assert found is None or not found.get_frame_on()
         return found and [text.get_text() for text in found.get_texts()]
 
     assert legend() is None

@@ -113,7 +113,6 @@ def svd_loss(student):
             ("Take A as it is: it is not to be centred here.", centred),
         ]
         if near(value, 15.2046, 1e-2) and not near(value, left.sum(), 1e-4):
-            value = 15.2046
             slips += [("That is the lab's number: use A and rank.", value)]
         otherwise = "The truncated SVD is U[:, :rank] * s[:rank] @ Vt[:rank]."
 
