@@ -257,6 +257,12 @@ def test_a_batch_has_256_images_where_nothing_is_said(n, batches):
     assert result.losses.shape == (batches,)
 
 
+def test_what_is_not_said_is_muon_at_a_rate_of_a_fiftieth():
+    long = train(batch_size=256, lr=0.02, optimizer=training.Muon)
+    short = training.train_autoencoder_minibatch(IMAGES, K, num_epochs=2, seed=0)
+    assert torch.equal(short.losses, long.losses)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, N - 1, N])
 def test_batches_of_every_size_train(batch_size):
     result = train(num_epochs=1, batch_size=batch_size)

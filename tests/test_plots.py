@@ -333,6 +333,7 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     assert spines == {"left": True, "bottom": True, "right": False, "top": False}
     assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
     assert ax.collections[0].get_sizes() == [22]
+    assert not ax.get_legend().get_frame_on()
     assert ax.collections[0].get_linewidths() == [0.4]
     grid = np.add.outer(np.arange(5), np.arange(5))
     lines = plots.contours(range(5), range(5), grid)
