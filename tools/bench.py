@@ -609,7 +609,8 @@ smallest number, on logarithmic axes.](docs/scaling.png)
 - *MLPs.* A thousand pass over tensors of 10 MB. Taking these from the system anew at
   each step cost a quarter of the time, so the Makefile lets the process keep them; the
   hidden units are made in place, which saves another eighth. Blocks of 125 to 500 runs,
-  which fit the processor's cache, gain nothing more; nor does a layout with rows last.
+  which fit the processor's cache, gain nothing that stands out of the noise; nor does a
+  layout with rows last.
 
 ## Machine
 

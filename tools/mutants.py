@@ -49,7 +49,9 @@ PROBLEM = re.compile(
     r"for .+ in (zip\()?\[\(|_\w+\(student, [\d(]|_problem\(|rng\."
     r"|^ +follow\(|shapes = \[|^SEED = |^    \(\[[\d., ]+\], \d+\),$"
 )
-SEED = re.compile(r"seed=0|default_rng\(0\)")  # in any room: 1 is as good
+SEED = re.compile(
+    r"(seed=|default_rng\()$"
+)  # what stands before one: 1 is as good as 0
 CALCULATION = re.compile("core/(NumberReplacer|Replace(Binary|Unary)Operator)")
 ENVIRONMENT = {
     "CHECK_SEEDS": "2",
@@ -85,9 +87,8 @@ def room_path(root, room):
 def places(room):
     """Return the changes at each place of a room, as pairs (operator, occurrence)."""
     source = room_path(ROOT, room).read_text(encoding="utf-8")
-    skip = {n for n, line in enumerate(source.split("\n"), 1) if SEED.search(line)}
-    skip |= problems(source) if room.startswith("checks/") else set()
-    tree = get_ast(source)
+    skip = problems(source) if room.startswith("checks/") else set()
+    lines, tree = source.split("\n"), get_ast(source)
     found = defaultdict(list)
     for name in cosmic_ray.plugins.operator_names():
         if DULL.search(name) or "Variable" in name:
@@ -96,7 +97,9 @@ def places(room):
         positions = [p for n in ast_nodes(tree) for p in operator.mutation_positions(n)]
         kind = name.split("_")[0]
         for occurrence, (start, _end) in enumerate(positions):
-            if CALCULATION.match(name) and start[0] in skip:
+            line, column = start
+            is_seed = SEED.search(lines[line - 1][:column])
+            if CALCULATION.match(name) and (line in skip or is_seed):
                 continue
             found[room, kind, start].append((name, occurrence))
     return found
