@@ -102,6 +102,7 @@ LIMITS = Exercise(
         ((LR, np.log(2) / np.log(1 + LR * LAST)), "tenfold"),
         ((LR, 1000), "steps_tenfold: how often"),
         (LR, "Hand over both"),
+        ((LR, STEPS_RIGHT, 1.0), "Hand over both"),
         (("0.00048", STEPS_RIGHT), "one number"),
         ((1 / VALUES[1], STEPS_RIGHT), "counts from 0"),
         ((FIRST, STEPS_RIGHT), "upside down"),
