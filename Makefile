@@ -1,22 +1,8 @@
 # `make help` lists the verbs. Nothing is left outside this folder, pip's cache aside.
-### BEGIN TEACHER
-# What stands between such marks is left out of the Makefile that students get.
-### END TEACHER
 
 CONSTRAINTS ?= constraints.txt
 LAB_DIR ?= notebooks
 LAB_ARGS ?=
-### BEGIN TEACHER
-PYTEST_ARGS ?=
-NOTEBOOKS ?=
-BENCH_ARGS ?=
-MUTANTS_ARGS ?=
-SUBMISSIONS ?=
-GRADE_ARGS ?=
-CLASS_ARGS ?=
-HUB_ARGS ?=
-HANDOUTS_ARGS ?=
-### END TEACHER
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -47,12 +33,6 @@ SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
 SERVERS := --LanguageServerManager.autodetect=False
 
-### BEGIN TEACHER
-# Stored outputs have no progress bars, and are those of the patches, also where
-# CIFAR-10 has been downloaded.
-AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
-### END TEACHER
-
 define check_python
 import sys
 version = sys.version_info[:2]
@@ -65,89 +45,41 @@ export check_python
 .PHONY: help lab doctor cifar10 clean
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' \
+	    $(MAKEFILE_LIST)
 
 lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
 	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
 
 doctor:  ## check that everything the labs need is there and works
-	@"$(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))" -m labhelpers.doctor
+	@"$(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))" tools/doctor.py
 
 cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
 	"$(BIN)/python" tools/cifar10.py
 
 clean:  ## remove what the other verbs made, .venv included; the labs stay
-	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache build *.egg-info
-	rm -rf labhelpers/__pycache__ tests/__pycache__ tools/__pycache__
-
-### BEGIN TEACHER
-.PHONY: test render lint bench mutants handouts grade class hub
-
-test: .venv/test  ## run every test, and compare every stored output of the labs
-	$(AS_STORED) "$(BIN)/python" -m pytest \
-	    --nbval --nbval-current-env --nbval-cell-timeout=60 $(PYTEST_ARGS)
-
-render: .venv/test  ## run the labs and store their outputs
-	$(AS_STORED) "$(BIN)/python" tools/render.py $(NOTEBOOKS)
-
-lint: .venv/test  ## check style and format, notebooks too
-	"$(BIN)/python" -m ruff check
-	"$(BIN)/python" -m ruff format --check
-
-bench: .venv/lab  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
-	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
-
-mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (minutes)
-	"$(BIN)/python" tools/mutants.py $(MUTANTS_ARGS)
-
-handouts: .venv/teach  ## build what a teacher hands out, in handouts/
-	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts build $(HANDOUTS_ARGS)
-
-grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs students' code
-	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=…"; exit 2; }
-	$(AS_STORED) "$(BIN)/python" -m labhelpers.handouts grade "$(SUBMISSIONS)" $(GRADE_ARGS)
-
-class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (half an hour)
-	$(AS_STORED) "$(BIN)/python" -m tests.made_up_class $(CLASS_ARGS)
-
-hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do they fit?
-	"$(BIN)/python" -m tools.hub $(HUB_ARGS)
-### END TEACHER
+	rm -rf .venv .jupyter .hypothesis .pytest_cache .ruff_cache
+	rm -rf build *.egg-info */build */*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SETTINGS):
 	@mkdir -p $(@D)
 	@echo '{"@jupyterlab/apputils-extension:notification": {$(NOTIFICATIONS)}}' > $@
 
 .venv/lab: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.)
+	$(call install,-e .)
 	@touch $@
 
 .venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[cifar10])
+	$(call install,-e ".[cifar10]")
 	@touch .venv/lab $@
 
-### BEGIN TEACHER
-.venv/test: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[test])
-	@touch .venv/lab $@
-
-.venv/mutants: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[test$(COMMA)mutants])
-	@touch .venv/lab .venv/test $@
-
-.venv/teach: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[teach])
-	@touch .venv/lab $@
-
-.venv/hub: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,.[teach$(COMMA)hub])
-	@touch .venv/lab .venv/teach $@
-### END TEACHER
-
-COMMA := ,
 define install
-	@$(PYTHON) -c "$$check_python"
+	@"$(PYTHON)" -c "$$check_python"
 	@echo "Setting up .venv: some minutes, the first time."
-	@"$(BIN)/python" -c "import pip" 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	"$(BIN)/python" -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e "$(1)"
+	@"$(BIN)/python" -c "import pip" 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	"$(BIN)/python" -m pip install --disable-pip-version-check -c $(CONSTRAINTS) $(1)
 endef
+
+# Verbs of teachers and maintainers. Students don't get that folder.
+-include teaching/verbs.mk

@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def pages():
     """Return the printed sheets of the pack, {file name: HTML}."""
-    from labhelpers.handouts import sheets
+    from teaching.handing_out import sheets
 
     return sheets.pages(Path(__file__).resolve().parents[1] / "notebooks")
 
@@ -23,7 +23,7 @@ def pages():
 @pytest.fixture(scope="module")
 def chromium():
     """Return a browser; without one, skip, or fail if REQUIRE_BROWSER is set."""
-    from labhelpers.handouts import pdf
+    from teaching.handing_out import pdf
 
     try:
         with pdf.browser() as browser:

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from playwright.async_api import async_playwright
 
-from labhelpers.handouts.pdf import FLAGS, find_browser
+from teaching.handing_out.pdf import FLAGS, find_browser
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 300

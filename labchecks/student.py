@@ -1,0 +1,324 @@
+"""Call a student's function safely: state kept, time limited, errors put in words."""
+
+import contextlib
+import copy
+import ctypes
+import dis
+import functools
+import inspect
+import io
+import os
+import random
+import re
+import sysconfig
+import threading
+import traceback
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 16_180  # of the check's own draws, plus what the caller adds
+
+
+class Hint(NamedTuple):
+    """A likely cause, and where in the labs to look."""
+
+    text: str
+    where: str = ""
+
+
+class Wrong(Exception):
+    """An answer is wrong. ``hint`` is a Hint, or its text alone."""
+
+    def __init__(self, seen, expected, hint):
+        self.seen, self.expected = str(seen), str(expected)
+        self.hint = hint if isinstance(hint, Hint) else Hint(hint)
+
+
+class NotBegun(Exception):
+    """There is no answer yet."""
+
+
+class _TimeUp(BaseException):
+    """Raised in the thread of the student's function, to end it."""
+
+
+class Student:
+    """The student's function: called on known seeds, and held to good manners.
+
+    ``rng`` draws the problems. Before each call torch, NumPy and Python get ``seed``,
+    and so does ``generator``, if the function has such a parameter.
+    """
+
+    def __init__(self, function, seed, notes):
+        if function is None or function is ...:
+            raise NotBegun
+        if not callable(function):
+            hint = "Hand over the function itself: its name, without parentheses."
+            raise Wrong(kind(function), "a function", hint)
+        self.function, self.seed, self.notes = function, seed, notes
+        self.rng = np.random.default_rng(seed)
+        try:
+            self.signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            self.signature = inspect.Signature()
+
+    def generator(self):
+        return torch.Generator().manual_seed(self.seed)
+
+    def __call__(self, *args, **kwargs):
+        """Return the student's result, or raise Wrong or NotBegun."""
+        given = [*args, *kwargs.values()]
+        names = [*self.signature.parameters][: len(args)] + [*kwargs]
+        before = copy.deepcopy(given)
+        if "generator" in self.signature.parameters:
+            kwargs = kwargs | {"generator": self.generator()}
+        torch.default_generator.manual_seed(self.seed)
+        np.random.seed(self.seed)  # noqa: NPY002
+        random.seed(self.seed)
+        settings, seeds = _settings(), _seeds()
+        try:
+            result = self.function(*args, **kwargs)
+        except _TimeUp:
+            raise
+        except BaseException as error:
+            raise _raised(error) from None
+        finally:
+            now = _settings()
+            changed = [name for name in now if now[name] != settings[name]]
+            _restore(settings)
+        self.notes += [
+            f"your function changes the global random numbers of {name}; "
+            "that is put back here, but not elsewhere. A generator is safer."
+            for name, state in _seeds().items()
+            if state != seeds[name]
+        ]
+        if result is ... or (result is None and _is_empty(self.function)):
+            raise NotBegun
+        for name, old, new in zip(names, before, given):
+            if not _same(old, new):
+                hint = "Work on a copy (x.clone(), x.copy()), not on what was handed in"
+                hint += ": += and -= change a tensor or an array itself."
+                raise Wrong(f"{name} is not what it was", f"{name} left alone", hint)
+        for name in changed:
+            hint = "Whatever comes after your function would be changed by it, too."
+            raise Wrong(f"your function changes {name}", f"{name} as before", hint)
+        return result
+
+    def accepts(self, *args, **kwargs):
+        """Whether the function can be called with these arguments alone."""
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError:
+            return not self.signature.parameters
+        return True
+
+
+def kind(value):
+    """Say what a value is: no address, no contents."""
+    if value is None or isinstance(value, bool | int | float | complex):
+        return repr(value)
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, torch.Tensor | np.ndarray):
+        name = "a tensor" if isinstance(value, torch.Tensor) else "an array"
+        return f"{name} of shape {tuple(value.shape)}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "a function" if callable(value) else f"a {type(value).__name__}"
+
+
+# --- What can go wrong, without the check going wrong with it ------------------------
+
+_SETTINGS = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "autograd's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+}
+
+_LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")]
+_LIBRARIES = tuple(
+    os.path.normcase(os.path.realpath(folder)) + os.sep
+    for folder in [*_LIBRARIES, ROOT / "labchecks", ROOT / "labhelpers"]
+)
+
+# What an error says (a pattern), and what is likely behind it.
+_STEP, _GRADIENT = "lab 01, One step", "lab 01, One gradient"
+_CAUSES = {
+    r"leaf Variable that requires grad.*in-place": Hint(
+        "The update is not inside 'with torch.no_grad():'.", _STEP
+    ),
+    r"does not require grad|NoneType": Hint(
+        "Autograd has lost a tensor: it is not in the loss, or requires_grad_() is "
+        "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'.",
+        _STEP,
+    ),
+    r"backward through the graph a second time": Hint(
+        "The loss is computed once only: compute it anew in each step.", _GRADIENT
+    ),
+    r"modified by an inplace operation": Hint(
+        "A tensor was changed between the loss and backward(): first backward(), then"
+        " the update.",
+        _STEP,
+    ),
+    r"[Tt]arget \d+ is out of bounds": Hint(
+        "One class is missing: classes count from 0, so there is one more than the "
+        "largest target."
+    ),
+    r"scalar type|same dtype|type: Float|dtype": Hint(
+        "Two dtypes meet: draw the start with the dtype of what is handed in."
+    ),
+    r"numpy\(\) on Tensor that requires grad": Hint(
+        "Call .detach() before .numpy(); a tensor keeps its graph until then."
+    ),
+    r"shapes? |square matri|size mismatch|dimension|size of tensor": Hint(
+        "Two shapes do not fit: write the shape beside each factor, and look for a "
+        "matrix that is transposed or in the wrong place."
+    ),
+    r"argument": Hint("The function must take the arguments that the exercise names."),
+}
+
+
+class _Printed(io.TextIOBase):
+    """Keeps the first line of what is printed, and counts the others."""
+
+    lines, first = 0, ""
+
+    def write(self, text):
+        if "\n" not in self.first:
+            self.first += text[:80]
+        self.lines += text.count("\n")
+        return len(text)
+
+    def note(self):
+        first = self.first.split("\n")[0][:60]
+        count = self.lines if self.lines <= 1000 else "more than 1000"
+        return f"printed while it was checked: {count} lines, the first: {first!r}"
+
+
+def protected(verdict, seconds):
+    """Run ``verdict`` under a time limit; return passed, a Wrong or None, and prints.
+
+    It runs in a thread of its own. When the time is up, an exception is raised there,
+    which ends a loop of Python code on Linux, macOS and Windows. It cannot cut short a
+    single long call into compiled code, such as a sleep or one huge product: then the
+    verdict comes in time all the same, and the thread ends after that call. Only a call
+    that keeps the interpreter to itself (say, ``10 ** 10 ** 9``), delays the verdict.
+    """
+    outcome, printed = [], _Printed()
+
+    def work():
+        try:
+            verdict()
+            outcome.append((True, None))
+        except NotBegun:
+            outcome.append((None, None))
+        except Wrong as wrong:
+            outcome.append((False, wrong))
+        except Exception as error:
+            hint = "Return what the exercise names, as plain numbers or tensors."
+            seen = f"an answer that cannot be read ({type(error).__name__})"
+            outcome.append((False, Wrong(seen, "an answer as described", hint)))
+
+    def quiet():
+        with contextlib.suppress(BaseException):
+            work()
+
+    thread = threading.Thread(target=quiet, daemon=True)
+    settings, states = _settings(), _random_states()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(_Printed()),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            thread.start()
+            thread.join(seconds)
+        finally:
+            for _ in range(20):  # more than once, as a bare 'except:' may swallow it
+                if thread.is_alive():
+                    _raise_in(thread)
+                    thread.join(0.05)
+            _restore(settings)
+            for put_back, state in states:
+                put_back(state)
+    if not outcome:
+        hint = "A loop that does not end, or far more steps than num_epochs asks for?"
+        limit = f"an answer within {seconds:g} seconds"
+        outcome.append((False, Wrong("your function was still running", limit, hint)))
+    return *outcome[0], printed
+
+
+def _raise_in(thread):
+    identity, error = ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeUp)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, error)
+
+
+def _settings():
+    return {name: get() for name, (get, _) in _SETTINGS.items()}
+
+
+def _restore(settings):
+    for name, (get, put_back) in _SETTINGS.items():
+        if get() != settings[name]:
+            put_back(settings[name])
+
+
+def _random_states():
+    return [
+        (torch.set_rng_state, torch.get_rng_state()),
+        (np.random.set_state, np.random.get_state()),  # noqa: NPY002
+        (random.setstate, random.getstate()),
+    ]
+
+
+def _seeds():
+    """Return what a global seed would change; in torch, drawing is not seeding."""
+    numpy = np.random.get_state()  # noqa: NPY002
+    numpy = numpy[1].tobytes(), numpy[2]
+    return {"torch": torch.initial_seed(), "NumPy": numpy, "Python": random.getstate()}
+
+
+def _same(old, new):
+    if isinstance(old, torch.Tensor):
+        alike = old.shape == new.shape and old.requires_grad == new.requires_grad
+        return alike and torch.equal(old, new)
+    if isinstance(old, np.ndarray):
+        return np.array_equal(old, new)
+    return old == new
+
+
+def _is_empty(function):
+    """Whether the body does nothing: ``pass``, ``...``, or a docstring alone."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    idle = {"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"}
+    return code is not None and {i.opname for i in dis.get_instructions(code)} <= idle
+
+
+def _raised(error):
+    """Turn what the student's code raised into a Wrong, at the student's line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in frames if _is_students(frame.filename)]
+    line = frames[-1].line or "" if frames else ""
+    message = str(error)
+    unwritten = not message or line.startswith("raise NotImplementedError")
+    if isinstance(error, NotImplementedError) and unwritten:
+        return NotBegun()
+    first = re.sub(r"0x[0-9a-fA-F]+", "0x…", message).split("\n")[0][:200]
+    seen = f"{type(error).__name__}: {first}"
+    if frames:
+        seen += f" (line {frames[-1].lineno} of your code: {line})"
+    causes = (hint for sign, hint in _CAUSES.items() if re.search(sign, message))
+    default = Hint("The line named here stopped: read the last words of the error.")
+    return Wrong(seen, "a result, and no error", next(causes, default))
+
+
+@functools.cache
+def _is_students(filename):
+    path = os.path.normcase(os.path.realpath(filename))
+    return not path.startswith(_LIBRARIES) and not filename.startswith("<frozen")

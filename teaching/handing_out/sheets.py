@@ -1,0 +1,319 @@
+"""Write a worked lab as one page of HTML to print, for students or with its solutions.
+
+The page needs nothing from outside: figures and fonts are in it, and formulas are
+MathML. The same lab gives the same page. Two kinds of tags on a cell say what paper
+needs to know (JupyterLab's property inspector changes them):
+
+- ``lines-8``: leave so many ruled lines for the answer that the cell holds, or for the
+  prediction that its text asks for;
+- ``overleaf``: the cell gives away what was just asked, so on a student's sheet it
+  begins on the next page.
+"""
+
+import base64
+import re
+import struct
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import math_core
+import nbformat
+from bs4 import BeautifulSoup
+from markupsafe import Markup, escape
+from nbconvert.filters import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from teaching.handing_out import fonts
+from teaching.handing_out.student_copy import student_copy
+
+PREDICTION = "Your prediction, and why"
+KINDS = ("student", "solutions")
+REGION = r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?"
+TASK = r"^(?=## Exercise|\*\*Question)"
+OVERLEAF = Markup(
+    '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
+)
+CODE = HtmlFormatter(style="bw", nowrap=True)
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Piece(NamedTuple):
+    """A cell, or the part of a text cell before or from the heading of an exercise."""
+
+    cell: NotebookNode
+    source: str
+    opens: bool  # an exercise begins
+    closes: bool  # an exercise ends
+    overleaf: bool
+
+    @property
+    def lines(self):
+        """How much space an answer needs, or None where the cell doesn't say."""
+        tags = " ".join(self.cell.metadata.get("tags", []))
+        tag = re.search(r"\blines-([1-9]\d*)\b", tags)
+        return int(tag[1]) if tag else None
+
+    @property
+    def is_answer(self):
+        """Whether the cell holds an answer."""
+        return "### BEGIN SOLUTION" in self.source
+
+    @property
+    def is_prediction(self):
+        """Whether the cell holds a prediction, which is not marked."""
+        return "checks.prediction(" in self.source
+
+
+def sheet(notebook, *, solutions=False, folder="."):
+    """Return a lab as a page of HTML, a str, complete in itself.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        A worked lab in nbformat 4, executed, with ``### BEGIN SOLUTION`` marks and
+        nbgrader's metadata.
+    solutions : bool
+        Whether to print the solutions, marked as such, and all outputs. If not, there
+        is ruled space in their place, and what checks say is left out.
+    folder : path-like
+        Where pictures lie that a text cell names.
+
+    Raises
+    ------
+    ValueError
+        If a formula cannot be converted, if an answer has no ``lines-…`` tag, if a
+        figure has no alt text, if something would be loaded from elsewhere, or if
+        ``student_copy`` refuses the lab; the cell is named.
+    """
+    sections, is_open, choices = [], False, []
+    for piece in _pieces(notebook):
+        if piece.opens or not is_open:
+            sections.append({"exercise": piece.opens, "blocks": []})
+        if "**Predict" in piece.source:
+            choices = re.findall(r"\(([a-d])\)", piece.source.split("**Predict")[1])
+        try:
+            blocks = (
+                _worked(piece, folder) if solutions else _asked(piece, folder, choices)
+            )
+            sections[-1]["blocks"].extend(blocks)
+        except (ValueError, math_core.LatexError) as error:
+            message = f"cell {piece.cell.id!r} must be printable: {error}"
+            raise ValueError(message) from error
+        is_open = (is_open or piece.opens) and not piece.closes
+    title = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
+    page = _template().render(title=title, solutions=solutions, sections=sections)
+    return page.replace("/* fonts */", fonts.css(page), 1)
+
+
+def pages(folder):
+    """Return the sheets of all labs in a folder, a dict of str to str.
+
+    For ``01_….ipynb`` there are ``01_student.html`` and ``01_solutions.html``.
+
+    Raises
+    ------
+    ValueError
+        If a lab can't be printed; file and cell are named.
+    """
+    result = {}
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for kind in KINDS:
+            try:
+                page = sheet(notebook, solutions=kind == "solutions", folder=folder)
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {error}") from error
+            result[f"{path.name[:2]}_{kind}.html"] = page
+    return result
+
+
+def _pieces(notebook):
+    """Cut text cells where an exercise begins; hidden tests are left out."""
+    for cell, copied in zip(notebook.cells, student_copy(notebook).cells):
+        is_answer = "### BEGIN SOLUTION" in cell.source
+        source = cell.source if is_answer else copied.source
+        is_task = cell.cell_type == "markdown" and not is_answer
+        parts = re.split(TASK, source, flags=re.M) if is_task else [source]
+        closes = bool(cell.metadata.get("nbgrader", {}).get("grade"))
+        overleaf = "overleaf" in cell.metadata.get("tags", [])
+        for part in filter(str.strip, parts):
+            opens = is_task and bool(re.match(TASK, part))
+            yield Piece(cell, part, opens, closes, overleaf)
+            overleaf = False
+
+
+def _asked(piece, folder, choices):
+    """Return the blocks of a piece on a student's sheet."""
+    is_text = piece.cell.cell_type == "markdown"
+    if piece.is_prediction:
+        blocks = [_space(piece, PREDICTION, choices)]
+    else:
+        blocks = _shown(piece, folder)
+        # A solution at each odd place: space for the first, nothing for the others.
+        label = "Your answer" if is_text else "Your code"
+        blocks[1::2] = [Markup()] * (len(blocks) // 2)
+        if piece.is_answer:
+            blocks[1] = _space(piece, label)
+    if is_text and piece.lines and "**Predict" in piece.source:
+        blocks.append(_space(piece, PREDICTION, choices))
+    overleaf = [OVERLEAF] if piece.overleaf else []
+    return overleaf + blocks + ([] if "checks." in piece.source else _outputs(piece))
+
+
+def _worked(piece, folder):
+    """Return the blocks of a piece on a sheet with solutions."""
+    blocks = _shown(piece, folder)
+    label = "Prediction" if piece.is_prediction else "Solution"
+    solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
+    blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]
+    return blocks[1::2] if piece.is_prediction else blocks + _outputs(piece)
+
+
+def _shown(piece, folder):
+    """Return the source as HTML: what is given, then the solution and what follows."""
+    write = (
+        _code if piece.cell.cell_type == "code" else lambda part: _text(part, folder)
+    )
+    parts = re.split(REGION, piece.source, flags=re.M | re.S)
+    return [write(part) if part.strip() else Markup() for part in parts]
+
+
+def _space(piece, label, choices=()):
+    """Return ruled space for an answer, with boxes to tick where there are choices."""
+    if not piece.lines:
+        raise ValueError("an answer needs space on paper, tag the cell lines-8 or so")
+    boxes = [
+        Markup('<span class="choice"><i></i> {}</span>').format(c) for c in choices
+    ]
+    label = Markup("{} {}").format(label, Markup(" ").join(boxes))
+    return Markup(
+        '<div class="space" role="img" aria-label="Space to write, lines: {}">'
+        '<p class="label">{}</p>{}</div>'
+    ).format(piece.lines, label, Markup('<div class="rule"></div>') * piece.lines)
+
+
+def _code(source):
+    """Return code in black and white, each line with the indent of its wrapped rest.
+
+    One empty line in a row is enough on paper.
+    """
+    source = re.sub(r"\n{3,}", "\n\n", source.strip("\n"))
+    lines = highlight(source, PythonLexer(stripnl=False), CODE).splitlines()
+    indents = [len(line) - len(line.lstrip()) for line in source.splitlines()]
+    spans = [
+        f'<span class="line" style="--in: {indent}">{line}\n</span>'
+        for indent, line in zip(indents, lines, strict=True)
+    ]
+    return Markup('<pre class="code">{}</pre>').format(Markup("".join(spans)))
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown as in Jupyter, but with formulas as MathML."""
+
+    def inline_math(self, body):
+        return _formula(body, display=False)
+
+    def block_math(self, body):
+        return (
+            f'<span class="formula" tabindex="0">{_formula(body, display=True)}</span>'
+        )
+
+    def latex_environment(self, name, body):
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def block_code(self, code, info=None):
+        return _code(code) if info else f'<pre class="output">{escape(code)}</pre>'
+
+
+def _formula(tex, *, display):
+    return math_core.LatexToMathML(fancy_error=False).convert_with_local_state(
+        tex, displaystyle=display
+    )
+
+
+def _text(source, folder):
+    """Return Markdown as HTML."""
+    renderer = _Renderer(
+        escape=False, embed_images=True, exclude_anchor_links=True, path=str(folder)
+    )
+    return _tidied(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def _outputs(piece):
+    """Return the outputs that can be read on paper: no bars, widgets or tracebacks."""
+    blocks = []
+    for output in piece.cell.get("outputs", []):
+        data, name = output.get("data", {}), output.get("name")
+        if output.output_type == "error":
+            blocks.append(_plain(f"{output.ename}: {output.evalue}"))
+        elif name == "stdout":
+            blocks.append(_plain(re.sub(r"[^\n]*\r(?!\n)", "", output.text)))
+        elif "image/png" in data:
+            blocks.append(_figure(output))
+        elif "<table" in data.get("text/html", ""):
+            blocks.append(_tidied(data["text/html"]))
+        elif "text/plain" in data and WIDGET not in data:
+            blocks.append(_plain(data["text/plain"]))
+    return blocks
+
+
+def _plain(text):
+    return Markup('<pre class="output">{}</pre>').format(strip_ansi(text).rstrip())
+
+
+def _figure(output):
+    png, about = output.data["image/png"], output.metadata.get("image/png", {})
+    if not about.get("alt", "").strip():
+        raise ValueError("a figure needs an alt text, use plots.show(ax, alt=…)")
+    size = struct.unpack(">II", base64.b64decode(png)[16:24])
+    width, height = about.get("width", size[0]), about.get("height", size[1])
+    return Markup(
+        '<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">'
+    ).format("".join(png.split()), width, height, about["alt"])
+
+
+def _tidied(html):
+    """Return HTML that asks for nothing from outside, its tables with headers."""
+    soup = BeautifulSoup(html, "html.parser")
+    for tag in soup.find_all("style"):
+        tag.decompose()
+    for tag in soup.find_all(["script", "link", "iframe"]) + soup.find_all(src=True):
+        if not tag.get("src", "").startswith("data:"):
+            raise ValueError(f"a sheet is complete in itself, but this has {tag}")
+    for table in soup.find_all("table"):
+        _tidy(table)
+        table.wrap(soup.new_tag("div", attrs={"class": "table", "tabindex": "0"}))
+    return Markup(soup)
+
+
+def _tidy(table):
+    """Make the headers of a table known as such; put the index's name beside them."""
+    for tag in [table, *table.find_all(True)]:
+        tag.attrs = {k: v for k, v in tag.attrs.items() if k in {"colspan", "rowspan"}}
+    rows = table.thead.find_all("tr") if table.thead else []
+    if len(rows) == 2 and not any(th.text.strip() for th in rows[1].find_all("th")[1:]):
+        rows[0].th.string = rows.pop().extract().th.text
+    for th in table.find_all("th"):
+        th["scope"] = "col" if th.find_parent("thead") else "row"
+        if not th.text.strip():
+            th.name = "td"
+            del th["scope"]
+
+
+@cache
+def _template():
+    loader = jinja2.PackageLoader("teaching.handing_out", "")
+    environment = jinja2.Environment(loader=loader, autoescape=True)
+    environment.filters["css"] = _css_string
+    return environment.get_template("sheet.html.j2")
+
+
+def _css_string(text):
+    """Return text as a string of CSS that can stand in a <style>."""
+    return Markup('"' + "".join(f"\\{ord(c):06x}" for c in text) + '"')

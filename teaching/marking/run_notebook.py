@@ -1,0 +1,259 @@
+"""Run one submitted lab in a kernel of its own, and have its answers judged."""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from typing import NamedTuple
+
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_output
+
+from labchecks import Check
+from teaching.marking import kernels
+from teaching.marking.remote_answer import Asker, Silent, judge, questions
+from teaching.marking.values import pack, unpack
+
+STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
+
+
+class Limits(NamedTuple):
+    """What one lab of one student may take.
+
+    ``cell``, ``answer`` and ``lab``: seconds for a cell, for judging an answer on one
+    set of problems, and for all; ``memory``: bytes; ``output``: characters a cell.
+    """
+
+    cell: int = 60
+    answer: int = 10
+    lab: int = 300
+    memory: int = 3 * 2**30
+    output: int = 3_000_000
+
+
+class Run(NamedTuple):
+    """A lab that was run.
+
+    ``right`` is {grade_id: bool}, ``given`` {grade_id: packed values}, ``notes`` a list
+    of str, ``seconds`` what it took.
+    """
+
+    notebook: object
+    right: dict
+    given: dict
+    notes: list
+    seconds: float
+
+
+def run(notebook, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
+    """Run a notebook from top to bottom; judge what is graded, before its check is run.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        With nbgrader's metadata. It is changed: outputs are stored in it, and each
+        graded cell ends in an error unless its answer is right.
+    seeds : sequence of int
+        For the problems that answers are judged on.
+    given : dict, optional
+        What checks get besides the answer, by grade_id, as a run of the worked lab
+        returns it. If None, this is that run: the values of its own kernel count.
+    limits : Limits, optional
+    warm : bool
+        Whether to fork the kernel from a warm process.
+
+    Returns
+    -------
+    Run
+    """
+    started, limits = time.monotonic(), limits or Limits()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        session = _Session(notebook, folder, limits, warm)
+        session.seeds, session.given = seeds, given
+        with contextlib.closing(session):
+            session.start()
+            for index, cell in enumerate(notebook.cells):
+                session.run(index, cell)
+    seconds = time.monotonic() - started
+    return Run(notebook, session.right, session.found, session.notes, seconds)
+
+
+def refused(notebook, why):
+    """Return the Run of a notebook that cannot be run: every check fails."""
+    right = {}
+    for cell in notebook.cells:
+        grader = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and grader.get("grade"):
+            right[grader["grade_id"]] = False
+            cell.outputs = _with_verdict([], f"not run: {why}")
+    return Run(notebook, right, {}, [], 0.0)
+
+
+class _Session:
+    def __init__(self, notebook, folder, limits, warm):
+        self.limits, self.right, self.found, self.notes = limits, {}, {}, []
+        manager = kernels.manager(
+            folder, memory=limits.memory, seconds=limits.lab + 60, warm=warm
+        )
+        self.notebook_client = _Client(
+            notebook,
+            km=manager,
+            allow_errors=True,
+            coalesce_streams=True,
+            error_on_timeout=STOPPED,
+            extra_arguments=kernels.QUIET,
+            interrupt_on_timeout=True,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+            shutdown_kernel="immediate",
+        )
+        self.notebook_client.most = limits.output
+        self.manager, self.asker, self.dead = manager, None, False
+
+    def start(self):
+        self.notebook_client.start_new_kernel()
+        self.notebook_client.start_new_kernel_client()
+        client = BlockingKernelClient()
+        client.load_connection_file(self.manager.connection_file)
+        client.start_channels()
+        self.asker = Asker(client, self._is_alive)
+        self.deadline = time.monotonic() + self.limits.lab
+
+    def close(self):
+        if self.asker:
+            self.asker.client.stop_channels()
+        with contextlib.suppress(Exception):
+            self.notebook_client._cleanup_kernel()
+
+    def _is_alive(self):
+        process = self.manager.provisioner.process
+        return process is not None and process.poll() is None
+
+    def run(self, index, cell):
+        grader = cell.metadata.get("nbgrader", {})
+        is_check = cell.cell_type == "code" and grader.get("grade")
+        verdict = self._judge(grader["grade_id"], cell.source) if is_check else None
+        if cell.cell_type == "code":
+            cell.outputs = []
+            self._execute(index, cell)
+        if is_check:
+            self.right[grader["grade_id"]] = _is_right(verdict)
+            cell.outputs = _with_verdict(cell.outputs, verdict)
+
+    def _execute(self, index, cell):
+        left = self.deadline - time.monotonic()
+        if self.dead or left < 1:
+            self._note(f"more than {self.limits.lab} s", not self.dead)
+            return
+        limit = min(self.limits.cell, left)
+        self.notebook_client.timeout, started = int(limit) or 1, time.monotonic()
+        self.notebook_client.written, self.notebook_client.interrupted = 0, False
+        try:
+            self.notebook_client.execute_cell(cell, index)
+        except DeadKernelError:
+            self._note(f"the kernel died in {cell.id}")
+            self.dead = True
+            return
+        late = time.monotonic() - started > self.notebook_client.timeout
+        flooded = self.notebook_client.written > self.limits.output
+        self._note(f"{cell.id} was stopped after {limit:.0f} s", late)
+        self._note(f"{cell.id} wrote too much", flooded)
+        self._note(f"{cell.id} asked for too much memory", _is_out_of_memory(cell))
+        if late or flooded:
+            self._wake()
+
+    def _judge(self, grade_id, source):
+        """Return the Check of a graded cell, or what went wrong, a str."""
+        verdict = "no check"
+        for question in questions(source):
+            if self.dead:
+                return "not judged: the kernel was gone"
+            try:
+                if self.given is None:
+                    self.asker.limit(self.limits.answer)
+                    values = [self.asker.answer(text) for text in question.given]
+                    self.found[grade_id] = [pack(value) for value in values]
+                else:
+                    values = [unpack(value) for value in self.given[grade_id]]
+                verdict = judge(
+                    self.asker,
+                    question,
+                    values,
+                    seeds=self.seeds,
+                    seconds=self.limits.answer,
+                )
+            except Silent:
+                self._note(f"{grade_id}: no answer within {self.limits.answer} s")
+                self._wake()
+                return f"no answer within {self.limits.answer} seconds"
+            if not verdict:
+                break
+        return verdict
+
+    def _wake(self):
+        """Interrupt what still runs; a kernel that doesn't listen is given up."""
+        for _ in range(3):
+            self.asker.silent = False
+            self.asker.limit(3)
+            try:
+                run_sync(self.manager.interrupt_kernel)()
+                self.asker.ask({"answer": "None"})
+                return
+            except Exception:
+                continue
+        self._note("the kernel could not be stopped, and was ended")
+        self.dead = True
+
+    def _note(self, text, condition=True):
+        if condition and text not in self.notes:
+            self.notes.append(text)
+
+
+class _Client(NotebookClient):
+    """Takes no more output of a cell than ``most`` characters, and then stops it."""
+
+    written, most, interrupted = 0, 0, False
+
+    def process_message(self, msg, cell, cell_index):
+        self.written += len(str(msg["content"]))
+        if self.written <= self.most:
+            return super().process_message(msg, cell, cell_index)
+        if not self.interrupted:
+            self.interrupted = True
+            asyncio.get_running_loop().create_task(self.km.interrupt_kernel())
+        return None
+
+
+def _is_right(verdict):
+    """Whether a verdict is a Check that is passed; a text says what went wrong."""
+    return isinstance(verdict, Check) and verdict.passed is True
+
+
+def _is_out_of_memory(cell):
+    texts = [o.get("ename", "") + o.get("evalue", "") for o in cell.outputs]
+    return any("MemoryError" in t or "t allocate memory" in t for t in texts)
+
+
+def _with_verdict(outputs, verdict):
+    """Return the outputs of a check for nbgrader, to which an error means no points."""
+    shown = [_harmless(output) for output in outputs]
+    if _is_right(verdict):
+        text = f"Marked on other problems: {verdict!r}\n"
+        return [new_output("stream", name="stdout", text=text), *shown]
+    words = verdict if isinstance(verdict, str) else repr(verdict)
+    text = f"Marked on other problems: {words}"
+    name = {"ename": "NotRight", "evalue": text, "traceback": [text]}
+    return [new_output("error", **name), *shown]
+
+
+def _harmless(output):
+    """Return an output that nbgrader takes for neither an error nor a number."""
+    if output.output_type == "error":
+        text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+        return new_output("stream", name="stdout", text=text)
+    if output.output_type == "stream":
+        return new_output("stream", name="stdout", text=output.text)
+    return new_output("display_data", data=output.data, metadata=output.metadata)

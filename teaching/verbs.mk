@@ -1,0 +1,66 @@
+# What teachers and maintainers run, from the top of the pack; the Makefile includes it.
+
+PYTEST_ARGS ?=
+NOTEBOOKS ?=
+BENCH_ARGS ?=
+MUTANTS_ARGS ?=
+SHAKE_ARGS ?=
+SUBMISSIONS ?=
+GRADE_ARGS ?=
+CLASS_ARGS ?=
+HUB_ARGS ?=
+HANDOUTS_ARGS ?=
+
+# Stored outputs have no progress bars, and are those of the patches, also where
+# CIFAR-10 has been downloaded.
+AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
+
+.PHONY: test render lint bench mutants handouts grade class hub
+
+test: .venv/test  ## run every test, and compare every stored output of the labs
+	$(AS_STORED) "$(BIN)/python" -m pytest \
+	    --nbval --nbval-current-env --nbval-cell-timeout=60 $(PYTEST_ARGS)
+
+render: .venv/test  ## run the labs and store their outputs
+	$(AS_STORED) "$(BIN)/python" tools/render.py $(NOTEBOOKS)
+
+lint: .venv/test  ## check style and format, notebooks too
+	"$(BIN)/python" -m ruff check
+	"$(BIN)/python" -m ruff format --check
+
+bench: .venv/lab  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
+	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
+
+mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (minutes)
+	"$(BIN)/python" tools/mutants.py $(MUTANTS_ARGS)
+
+handouts: .venv/teach  ## build what a teacher hands out, in handouts/
+	$(AS_STORED) "$(BIN)/python" -m teaching build $(HANDOUTS_ARGS)
+
+grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs students' code
+	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=…"; exit 2; }
+	$(AS_STORED) "$(BIN)/python" -m teaching grade "$(SUBMISSIONS)" $(GRADE_ARGS)
+
+class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (half an hour)
+	$(AS_STORED) "$(BIN)/python" -m tests.teaching.made_up_class $(CLASS_ARGS)
+
+hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do they fit?
+	"$(BIN)/python" -m tools.hub $(HUB_ARGS)
+
+NEEDED := pyproject.toml teaching/pyproject.toml $(CONSTRAINTS)
+
+.venv/teach: $(NEEDED) | $(SETTINGS)
+	$(call install,-e . -e teaching)
+	@touch .venv/lab $@
+
+.venv/test: $(NEEDED) | $(SETTINGS)
+	$(call install,-e . -e "teaching[test]")
+	@touch .venv/lab .venv/teach $@
+
+.venv/mutants: $(NEEDED) | $(SETTINGS)
+	$(call install,-e . -e "teaching[mutants]")
+	@touch .venv/lab .venv/teach .venv/test $@
+
+.venv/hub: $(NEEDED) | $(SETTINGS)
+	$(call install,-e . -e "teaching[hub]")
+	@touch .venv/lab .venv/teach $@

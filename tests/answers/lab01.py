@@ -1,0 +1,268 @@
+"""Answers to the exercises of lab 01."""
+
+import numpy as np
+
+from tests.answers import Exercise
+
+LOOP = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, generator=None):
+    m, n = A.shape
+    U = torch.rand(m, rank, generator=generator, dtype=A.dtype).requires_grad_()
+    V = torch.rand(n, rank, generator=generator, dtype=A.dtype).requires_grad_()
+    for _ in range(num_epochs):
+        loss = ((A - U @ V.T) ** 2).sum()
+        loss.backward()
+        with torch.no_grad():
+            U -= lr * U.grad
+            V -= lr * V.grad
+        U.grad = V.grad = None
+    return U.detach(), V.detach()
+"""
+
+OPTIMISER = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, *, verbose=False, **options):
+    U = torch.nn.Parameter(torch.rand((A.shape[0], rank), dtype=A.dtype))
+    V = torch.nn.Parameter(torch.rand((A.shape[1], rank), dtype=A.dtype))
+    optimiser = torch.optim.SGD([U, V], lr=lr)
+    for _ in range(num_epochs):
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(U @ V.T, A, reduction="sum").backward()
+        optimiser.step()
+    return [U.detach(), V.detach()]
+"""
+
+REBOUND = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, generator=None):
+    factors = [torch.rand(k, rank, generator=generator, dtype=A.dtype) for k in A.shape]
+    while num_epochs > 0:
+        factors = [f.detach().requires_grad_() for f in factors]
+        loss = torch.linalg.matrix_norm(A - factors[0] @ factors[1].mT) ** 2
+        slopes = torch.autograd.grad(loss, factors)
+        factors = [f - lr * slope for f, slope in zip(factors, slopes)]
+        num_epochs -= 1
+    return tuple(f.detach() for f in factors)
+"""
+
+BY_HAND = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01):
+    U, V = (0.1 * torch.randn(k, rank).to(A) for k in A.shape)
+    for _ in range(num_epochs):
+        E = A - U @ V.T
+        U, V = U + 2 * lr * E @ V, V + 2 * lr * E.T @ U
+    return U, V
+"""
+
+CLEAR = "        U.grad = V.grad = None\n"
+STEPS = "            U -= lr * U.grad\n            V -= lr * V.grad\n"
+UPDATE = "        with torch.no_grad():\n" + STEPS
+LOSS = "((A - U @ V.T) ** 2).sum()"
+DRAW = "torch.rand({}, rank, generator=generator, dtype=A.dtype)"
+RETURN = "return U.detach(), V.detach()"
+
+
+def draw(new):
+    return [(DRAW.format(k), new.format(k)) for k in ("m", "n")]
+
+
+SLIPS = [
+    ([(CLEAR, "")], "not cleared"),
+    ([("U.grad = V.grad", "U.grad")], "differs"),
+    ([("-= lr", "+= lr")], "uphill"),
+    ([(".sum()", ".mean()")], "not a mean"),
+    ([("** 2).sum()", "** 2).sum() / 2")], "no factor ½"),
+    ([("** 2).sum()", "** 2).sum().sqrt()")], "squared"),
+    ([("            U -= lr * U.grad\n", "")], "U never moves"),
+    ([("            V -= lr * V.grad\n", "")], "V never moves"),
+    ([(UPDATE, STEPS.replace("    " * 3, "    " * 2))], "no_grad"),
+    ([("U -= lr * U.grad", "U = U - lr * U.grad")], "lost a tensor"),
+    (
+        [
+            (
+                "V.grad\n        U.grad",
+                "V.grad; return U.detach(), V.detach()\n        U.grad",
+            )
+        ],
+        "only one step",
+    ),
+    ([("range(num_epochs)", "range(num_epochs - 1)")], "one step too few"),
+    ([("range(num_epochs)", "range(num_epochs + 1)")], "one step too many"),
+    ([("range(num_epochs)", "range(100)")], "number of steps"),
+    ([("lr * ", "0.01 * ")], "lr is ignored"),
+    (draw("torch.zeros({}, rank, dtype=A.dtype)"), "are zero"),
+    (draw("torch.ones({}, rank, dtype=A.dtype)"), "start alike"),
+    (
+        [("dtype=A.dtype", "dtype=torch.float64"), ("A - U", "A.double() - U")],
+        "dtype of what",
+    ),
+    ([("V.T) ** 2", "V) ** 2")], "Two shapes"),
+    ([(".requires_grad_()\n    V", "\n    V")], "lost a tensor"),
+]
+
+GD = Exercise(
+    "gd_factorise_ad",
+    [LOOP, OPTIMISER, REBOUND, BY_HAND],
+    [
+        *SLIPS,
+        (
+            [
+                ("        loss = " + LOSS + "\n", ""),
+                ("    for _", "    loss = " + LOSS + "\n    for _"),
+            ],
+            "once only",
+        ),
+        ([(RETURN, "return U @ V.T")], "pair (U, V)"),
+        ([(RETURN, "return U.detach() @ V.detach().T")], "pair (U, V)"),
+        ([(RETURN, "return U.detach(), V.detach().T")], "transposed"),
+        ([(RETURN, "return V.detach(), U.detach()")], "wrong order"),
+        ([(RETURN, "return U, V")], "detached"),
+        ([(RETURN, "")], "return"),
+        ([(RETURN, "return 15.2")], "pair (U, V)"),
+        ([("rank, gen", "2, gen")], "(m, rank)"),
+        ([("A.shape\n", "A.shape\n    A -= A.mean(dim=0)\n")], "copy"),
+        ([("A.shape\n", "A.shape\n    A = A - A.mean(dim=0)\n")], "not − lr"),
+        ([("num_epochs=1000, lr=0.01", "num_epochs, lr")], "value in the first line"),
+        ([("range(num_epochs)", "range(1000)")], "number of steps"),
+    ],
+)
+
+SVD = Exercise(
+    "svd_loss",
+    [
+        """
+def svd_loss(A, rank):
+    U, s, Vt = np.linalg.svd(A, full_matrices=False)
+    truncated = U[:, :rank] * s[:rank] @ Vt[:rank]
+    return float(((A - truncated) ** 2).sum())
+""",
+        """
+def svd_loss(A, rank):
+    return (np.linalg.svd(A, compute_uv=False)[rank:] ** 2).sum()
+""",
+        """
+def svd_loss(A, rank, verbose=False):
+    U, s, V = torch.linalg.svd(torch.as_tensor(A), full_matrices=False)
+    kept = U[:, :rank] @ torch.diag(s[:rank]) @ V[:rank]
+    return torch.linalg.norm(torch.as_tensor(A) - kept) ** 2
+""",
+    ],
+    [
+        ([("** 2).sum()", "** 2).sum() ** 0.5")], "norm is to be squared"),
+        ([("** 2).sum()", "** 2).mean()")], "not a mean"),
+        ([("** 2).sum()", "** 2).sum() / 2")], "no factor ½"),
+        ([("(A - truncated)", "truncated")], "what is left out"),
+        ([("((A - truncated) ** 2).sum()", "s[rank:].sum()")], "Square the singular"),
+        ([(":rank]", ":rank - 1]")], "too few"),
+        ([(":rank]", ":rank + 1]")], "too many"),
+        ([(" * s[:rank]", "")], "are missing"),
+        (
+            [
+                ("svd(A,", "svd(A - A.mean(axis=0),"),
+                ("((A -", "((A - A.mean(axis=0) -"),
+            ],
+            "not to be centred",
+        ),
+        ([("float(((A - truncated) ** 2).sum())", "15.2046")], "lab's number"),
+        ([("float(((A - truncated) ** 2).sum())", "15.2")], "lab's number"),
+        ([("float(((A - truncated) ** 2).sum())", "0.0")], "truncated SVD"),
+        (
+            [("float(((A - truncated) ** 2).sum())", "None if A is None else None")],
+            "return",
+        ),
+        ([("Vt[:rank]", "Vt[:, :rank].T")], "not its columns"),
+        ([("    U, s", "    A -= A.mean(axis=0)\n    U, s")], "copy"),
+        (
+            [("float(((A - truncated) ** 2).sum())", "(A - truncated) ** 2")],
+            "one number",
+        ),
+    ],
+)
+
+# Not the lab's matrix: the check takes the one that it is given.
+TABLE = np.diag([9.0, 3.0, 1.0, 0.5])[[0, 0, 1, 2, 3]]
+SIGMA = np.linalg.svd(TABLE, compute_uv=False)[0]
+
+RATE = Exercise(
+    "largest_lr_factorisation",
+    [2 / (4 * SIGMA), round(1 / (2 * SIGMA), 4), np.float32(0.5 / SIGMA)],
+    [
+        (1 / (4 * SIGMA), "not 1 / c"),
+        (2 / SIGMA, "4 σ₁, not σ₁"),
+        (1 / SIGMA, "not 2 σ₁"),
+        (1 / (2 * SIGMA**2), "not its square"),
+        (4 * SIGMA, "divided by it"),
+        (SIGMA, "That is σ₁"),
+        (0.01, "no prediction"),
+        (0.0, "2 / c"),
+        (-1.0, "2 / c"),
+        ("0.02", "one number"),
+        (float("nan"), "run away"),
+        (True, "one number"),
+    ],
+    (TABLE,),
+)
+
+COMPLETE = Exercise(
+    "complete",
+    [
+        LOOP.replace("gd_factorise_ad(A", "complete(A, mask")
+        .replace("((A - U", "(mask * (A - U")
+        .replace(RETURN, "return (U @ V.T).detach()"),
+        OPTIMISER.replace("gd_factorise_ad(A", "complete(A, mask")
+        .replace(
+            'mse_loss(U @ V.T, A, reduction="sum")',
+            ('mse_loss((U @ V.T)[mask == 1], A[mask == 1], reduction="sum")'),
+        )
+        .replace("return [U.detach(), V.detach()]", "return (U @ V.T).data"),
+        REBOUND.replace("gd_factorise_ad(A", "complete(A, mask")
+        .replace(
+            "norm(A - factors[0] @ factors[1].mT)",
+            ("norm(mask * A - mask * (factors[0] @ factors[1].mT))"),
+        )
+        .replace(
+            "return tuple(f.detach() for f in factors)",
+            ("return factors[0].detach() @ factors[1].detach().T"),
+        ),
+        BY_HAND.replace("gd_factorise_ad(A", "complete(A, mask")
+        .replace("E = A - U @ V.T", "E = mask * (A - U @ V.T)")
+        .replace("return U, V", "return U @ V.T"),
+    ],
+    [
+        *[
+            (changes, hint)
+            for changes, hint in SLIPS
+            if all(LOSS not in old and "V.T) ** 2" not in old for old, _ in changes)
+            and hint not in ("only one step", "dtype of what")
+        ],
+        ([("mask * (A", "(A")], "mask is ignored"),
+        ([("mask * (A", "(1 - mask) * (A")], "upside down"),
+        ([("mask * (A - U", "(mask * A - U")], "holes count as zeros"),
+        ([("return (U @ V.T)", "return (mask * (U @ V.T))")], "whole product"),
+        (
+            [("return (U @ V.T)", "return ((1 - mask) * (U @ V.T) + mask * A)")],
+            "product itself",
+        ),
+        ([("return (U @ V.T)", "return (U @ V.T).T")], "transposed"),
+        (
+            [("return (U @ V.T).detach()", "return U.detach(), V.detach()")],
+            "product U @ V.T",
+        ),
+        ([("return (U @ V.T).detach()", "return U @ V.T")], "detached"),
+        ([("return (U @ V.T).detach()", "return torch.zeros_like(A)")], "are zero"),
+        ([("** 2).sum()", "** 2).sum() / mask.sum()")], "not a mean"),
+        ([("    m, n", "    A[mask == 0] = 0\n    m, n")], "copy"),
+        # From a start of its own, only what must hold is judged.
+        (
+            [*draw("torch.randn({}, rank, dtype=A.dtype)"), ("mask * (A", "(A")],
+            "only those",
+        ),
+        (
+            [*draw("torch.randn({}, rank, dtype=A.dtype)"), (".sum()", ".mean()")],
+            "not a mean",
+        ),
+        ([*draw("torch.randn({}, rank, dtype=A.dtype)"), ("-=", "+=")], "uphill"),
+        ([*draw("torch.randn({}, rank, dtype=A.dtype)"), (CLEAR, "")], "not cleared"),
+        ([*draw("torch.randn({}, rank + 1, dtype=A.dtype)")], "(m, rank)"),
+    ],
+)
+
+EXERCISES = [GD, SVD, RATE, COMPLETE]

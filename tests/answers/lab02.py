@@ -1,0 +1,277 @@
+"""Answers to the exercises of lab 02."""
+
+import numpy as np
+
+from tests.answers import Exercise
+
+SCORES = Exercise(
+    "pca_scores",
+    [
+        """
+def pca_scores(X, k):
+    centred = X - X.mean(axis=0)
+    P, s, Qt = np.linalg.svd(centred, full_matrices=False)
+    return P[:, :k] * s[:k]
+""",
+        """
+def pca_scores(X, k):
+    from sklearn.decomposition import PCA
+
+    return PCA(n_components=k).fit_transform(X)
+""",
+        """
+def pca_scores(X, k, ddof=1):
+    Y = X.copy()
+    Y -= Y.mean(0)
+    values, vectors = np.linalg.eigh(Y.T @ Y)
+    return -Y @ vectors[:, ::-1][:, :k]
+""",
+    ],
+    [
+        ([(" - X.mean(axis=0)", "")], "not centred"),
+        ([("return P[:, :k] * s[:k]", "return X @ Qt[:k].T")], "not centred"),
+        ([(" * s[:k]", "")], "That is P"),
+        ([(" * s[:k]", " * len(X) ** 0.5")], "That is P"),
+        ([("return P[:, :k] * s[:k]", "return Qt[:k].T")], "axes"),
+        ([("return P[:, :k] * s[:k]", "return Qt[:k]")], "axes"),
+        ([("return P[:, :k] * s[:k]", "return (P[:, :k] * s[:k]).T")], "transposed"),
+        (
+            [("return P[:, :k] * s[:k]", "return abs(P[:, :k] * s[:k])")],
+            "Signs are lost",
+        ),
+        (
+            [("X.mean(axis=0)", "X.mean(axis=0)\n    centred /= X.std(axis=0)")],
+            "standard deviation",
+        ),
+        (
+            [
+                (
+                    "X.mean(axis=0)",
+                    "X.mean(axis=0)\n    centred /= X.std(axis=0, ddof=1)",
+                )
+            ],
+            "standard deviation",
+        ),
+        ([("axis=0", "axis=1, keepdims=True")], "each column"),
+        ([("axis=0", "")], "each column"),
+        (
+            [("centred = X - X.mean(axis=0)", "X -= X.mean(axis=0); centred = X")],
+            "copy",
+        ),
+        ([("[:, :k] * s[:k]", " * s")], "first k columns"),
+        ([("P[:, :k] * s[:k]", "(P * s)[:, -k:]")], "keep the first"),
+        ([(" * s[:k]", " * s[:k] ** 2")], "multiplied in twice"),
+        ([(" * s[:k]", " * s[:k] / (len(X) - 1) ** 0.5")], "divide by √"),
+        ([("P[:, :k] * s[:k]", "np.zeros((len(X), k))")], "the scores are"),
+        ([("P[:, :k] * s[:k]", "np.ones((len(X), k))")], "the scores are"),
+        ([("[:, :k]", "[:k]")], "Two shapes"),
+        ([(" - X.mean(axis=0)", ""), (" * s[:k]", "")], "not centred"),
+        ([(" * s[:k]", " * (len(X) - 1) ** 0.5")], "That is P"),
+        ([("P[:, :k] * s[:k]", "(P * s)[:, ::-1][:, :k]")], "keep the first"),
+    ],
+)
+
+MAP = Exercise(
+    "best_linear_map",
+    [
+        """
+def best_linear_map(U, Z):
+    return np.linalg.lstsq(U, Z, rcond=None)[0]
+""",
+        """
+def best_linear_map(U, Z):
+    return np.linalg.solve(U.T @ U, U.T @ Z)
+""",
+        """
+def best_linear_map(U, Z, rcond=1e-15):
+    return (np.linalg.pinv(U, rcond=rcond) @ Z).tolist()
+""",
+    ],
+    [
+        ([("(U, Z, r", "(Z, U, r")], "wrong way round"),
+        ([("return", "return np.linalg.inv("), ("[0]", "[0])")], "wrong way round"),
+        ([("[0]", "[0].T")], "G is transposed"),
+        ([("np.linalg.lstsq(U, Z, rcond=None)[0]", "U.T @ Z")], "not orthonormal"),
+        ([("[0]", "")], "four things"),
+        ([("return", "return U @")], "return G alone"),
+        (
+            [
+                (
+                    "np.linalg.lstsq(U, Z, rcond=None)[0]",
+                    "(lambda P, s, Q: P @ Q)(*np.linalg.svd(U.T @ Z))",
+                )
+            ],
+            "rotation only",
+        ),
+        (
+            [
+                (
+                    "np.linalg.lstsq(U, Z, rcond=None)[0]",
+                    "np.diag((U * Z).sum(axis=0) / (U * U).sum(axis=0))",
+                )
+            ],
+            "scale per column",
+        ),
+        (
+            [("np.linalg.lstsq(U, Z, rcond=None)[0]", "np.eye(U.shape[1])")],
+            "least-squares",
+        ),
+        (
+            [("np.linalg.lstsq(U, Z, rcond=None)[0]", "np.zeros((U.shape[1],) * 2)")],
+            "least-squares",
+        ),
+        (
+            [("np.linalg.lstsq(U, Z, rcond=None)[0]", "np.array([[2, 1], [0, -1]])")],
+            "least-squares",
+        ),
+        ([("(U, Z, ", "(U, Z.T, ")], "shape"),
+        (
+            [
+                (
+                    "np.linalg.lstsq(U, Z, rcond=None)[0]",
+                    "(lambda P, s, Q: P @ Q * s.sum())(*np.linalg.svd(U.T @ Z))"
+                    " / (U**2).sum()",
+                )
+            ],
+            "rotation and a scale",
+        ),
+        ([("[0]", "[:2]")], "Return G"),
+        ([("[0]", "[0].repeat(9, axis=0)")], "Return G, of shape"),
+    ],
+)
+
+SPLIT = Exercise(
+    "split",
+    [
+        """
+def split(A, Q):
+    scores = A @ Q
+    return (scores ** 2).sum(), ((A - scores @ Q.T) ** 2).sum()
+""",
+        """
+def split(A, Q):
+    projection = Q @ Q.T
+    rest = A @ (np.eye(len(projection)) - projection)
+    return [np.linalg.norm(A @ projection) ** 2, np.linalg.norm(rest) ** 2]
+""",
+        """
+def split(A, Q, names=("explained", "left over")):
+    explained = float(np.trace(Q.T @ A.T @ A @ Q))
+    return np.array([explained, float(np.square(A - A @ Q @ Q.T).sum())])
+""",
+    ],
+    [
+        (
+            [
+                (
+                    "(scores ** 2).sum(), ((A - scores @ Q.T) ** 2).sum()",
+                    "((A - scores @ Q.T) ** 2).sum(), (scores ** 2).sum()",
+                )
+            ],
+            "wrong order",
+        ),
+        ([(".sum()", ".sum() ** 0.5")], "square root"),
+        ([(".sum()", ".sum() / (len(A) - 1)")], "not variances"),
+        ([(".sum()", ".mean()")], "not means"),
+        ([(".sum()", ".sum() / (A ** 2).sum()")], "not shares"),
+        ([("(scores ** 2)", "(A ** 2)")], "is the total"),
+        (
+            [("    scores", "    A = A - A.mean(axis=0)\n    scores")],
+            "not to be centred",
+        ),
+        ([("    scores", "    A -= A.mean(axis=0)\n    scores")], "copy"),
+        ([("(scores ** 2).sum(), ", "")], "two numbers"),
+        ([(" @ Q.T", "")], "Two shapes"),
+        (
+            [
+                (
+                    "return (scores ** 2).sum(), ((A - scores @ Q.T) ** 2).sum()",
+                    "return 0.0, 0.0",
+                )
+            ],
+            "Explained is",
+        ),
+        (
+            [
+                (
+                    "return (scores ** 2).sum(), ((A - scores @ Q.T) ** 2).sum()",
+                    "return 630.008, 51.363",
+                )
+            ],
+            "Explained is",
+        ),
+        ([("return", "result =")], "return"),
+        ([("2).sum()", "2).sum() / len(A)")], "not means"),
+        ([("@ Q.T) ** 2).sum()", "@ Q.T) ** 2).sum(), 0.0")], "Return two numbers"),
+    ],
+)
+
+TABLE = np.diag([9.0, 2.0, 0.7])[[0, 1, 1, 2]]
+S = np.linalg.svd(TABLE, compute_uv=False)
+RATIO = S[0] / S[1]
+
+COND = Exercise(
+    "predicted_cond",
+    [float(RATIO**0.5), round(RATIO**0.5, 3), np.array(RATIO**0.5)],
+    [
+        (RATIO, "root is missing"),
+        (RATIO**2, "not squared"),
+        (RATIO**-0.5, "not the other way"),
+        (1 / RATIO, "not the other way"),
+        (1, "Only a rotation"),
+        (RATIO**0.25, "One root too many"),
+        (S[0] ** 0.5, "first axis"),
+        (S[0] / S[-1], "k = 2"),
+        ((S[0] / S[-1]) ** 0.5, "k = 2"),
+        (0, "each axis"),
+        ([2.0, 1.0], "one number"),
+    ],
+    (TABLE,),
+)
+
+FORMED = """P, s, Qt = np.linalg.svd(U @ V.T, full_matrices=False)
+    return (P * s)[:, : U.shape[1]]"""
+
+OWN = Exercise(
+    "scores_from_factors",
+    [
+        """
+def scores_from_factors(U, V):
+    Q_U, R_U = np.linalg.qr(U)
+    Q_V, R_V = np.linalg.qr(V)
+    P, s, Qt = np.linalg.svd(R_U @ R_V.T)
+    return Q_U @ (P * s)
+""",
+        """
+def scores_from_factors(U, V):
+    Q, R = np.linalg.qr(V)
+    P, s, Qt = np.linalg.svd(U @ R.T, full_matrices=False)
+    return P * s
+""",
+        """
+def scores_from_factors(U, V):
+    R = np.linalg.cholesky(V.T @ V)
+    W = U @ R
+    values, vectors = np.linalg.eigh(W.T @ W)
+    return W @ vectors[:, ::-1]
+""",
+    ],
+    [
+        ([(" * s", "")], "That is P alone"),
+        ([("R_V.T", "R_V")], "transpose is missing"),
+        ([("return Q_U @ (P * s)", "return U")], "comes back as it was"),
+        ([("return Q_U @ (P * s)", "return abs(Q_U @ (P * s))")], "Signs are lost"),
+        ([("return Q_U @ ", "return ")], "multiply by the Q of U"),
+        ([("R_U @ R_V.T", "R_U")], "V matters"),
+        ([("(P * s)", "np.diag(s)")], "singular vectors of the small matrix"),
+        ([("* s)", "* s ** 2)")], "multiplied in twice"),
+        ([("* s)", "* s ** 0.5)")], "square root"),
+        ([("return Q_U @ (P * s)", "return (Q_U @ (P * s)).T")], "transposed"),
+        ([("return Q_U @ (P * s)", "return Q_V @ (Qt.T * s)")], "One row for each"),
+        ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "the scores are"),
+        ([("return Q_U @ (P * s)", FORMED)], "don't form U @ V.T"),
+        ([("qr(U)", "qr(U - U.mean(axis=0))")], "not to be centred"),
+    ],
+)
+
+EXERCISES = [SCORES, MAP, SPLIT, COND, OWN]

@@ -1,0 +1,249 @@
+"""Answers to the exercises of lab 03."""
+
+import numpy as np
+
+from tests.answers import Exercise
+
+LOOP = """
+def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None):
+    inputs, classes = data.shape[1], int(targets.max()) + 1
+    W1 = torch.randn(inputs, 12, generator=generator, dtype=data.dtype)
+    W2 = torch.randn(12, classes, generator=generator, dtype=data.dtype)
+    b1, b2 = torch.zeros(12, dtype=data.dtype), torch.zeros(classes, dtype=data.dtype)
+    params = [p.requires_grad_() for p in (W1, b1, W2, b2)]
+    for _ in range(num_epochs):
+        logits = torch.relu(data @ W1 + b1) @ W2 + b2
+        loss = torch.nn.functional.cross_entropy(logits, targets)
+        loss.backward()
+        with torch.no_grad():
+            for p in params:
+                p -= lr * p.grad
+                p.grad = None
+    return tuple(p.detach() for p in params)
+"""
+
+OPTIMISER = """
+def mlp_train(data, targets, num_epochs=100, lr=0.01, seed=None):
+    classes = len(targets.unique())
+    W1 = torch.nn.Parameter(torch.randn(data.shape[1], 12).to(data))
+    W2 = torch.nn.Parameter(torch.randn(12, classes).to(data))
+    b1 = torch.nn.Parameter(torch.zeros(1, 12).to(data))
+    b2 = torch.nn.Parameter(torch.zeros(1, classes).to(data))
+    optimiser = torch.optim.SGD([W1, b1, W2, b2], lr)
+    for epoch in range(num_epochs):
+        hidden = (data @ W1 + b1).clamp(min=0)
+        loss = torch.nn.CrossEntropyLoss()(hidden @ W2 + b2, targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return [W1.data, b1.data, W2.data, b2.data]
+"""
+
+BY_GRAD = """
+def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None, hidden=12):
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=data.dtype) / 2
+
+    classes = targets.max().item() + 1
+    params = [draw(data.shape[1], hidden), draw(hidden), draw(hidden, classes)]
+    params = [p.requires_grad_() for p in [*params, draw(classes)]]
+    for _ in range(num_epochs):
+        W1, b1, W2, b2 = params
+        P = ((data @ W1 + b1).relu() @ W2 + b2).softmax(dim=1)
+        loss = -P[torch.arange(len(data)), targets].log().mean()
+        slopes = torch.autograd.grad(loss, params)
+        params = [p - lr * g for p, g in zip(params, slopes)]
+        params = [p.detach().requires_grad_() for p in params]
+    return tuple(p.detach() for p in params)
+"""
+
+LOGITS = "torch.relu(data @ W1 + b1) @ W2 + b2"
+RETURN = "return tuple(p.detach() for p in params)"
+
+TRAIN = Exercise(
+    "mlp_train",
+    [LOOP, OPTIMISER, BY_GRAD],
+    [
+        ([("                p.grad = None\n", "")], "not cleared"),
+        ([("-= lr", "+= lr")], "uphill"),
+        ([(LOGITS, f"({LOGITS}).softmax(dim=1)")], "softmax too many"),
+        ([("W1 + b1)", "W1)"), ("W2 + b2", "W2")], "lost a tensor"),
+        ([(LOGITS, "(torch.relu(data @ W1) + b1) @ W2 + b2")], "after the relu"),
+        ([(LOGITS, "(data @ W1 + b1) @ W2 + b2")], "relu between"),
+        ([(LOGITS, f"torch.relu({LOGITS})")], "no relu on them"),
+        ([("torch.relu", "torch.tanh")], "another bend"),
+        ([("torch.relu", "torch.sigmoid")], "another bend"),
+        ([("targets)\n", "targets, reduction='sum')\n")], "not their sum"),
+        ([("in params:\n", "in (b1, W2, b2):\n")], "W1 never moves"),
+        ([("in params:\n", "in (W1, W2, b2):\n")], "b1 never moves"),
+        ([("in params:\n", "in (W1, b1, b2):\n")], "W2 never moves"),
+        ([("in params:\n", "in (W1, b1, W2):\n")], "b2 never moves"),
+        ([("in params:\n", "in (W1, W2):\n")], "biases never move"),
+        (
+            [
+                (
+                    "        with torch.no_grad():\n            for",
+                    "        if True:\n            for",
+                )
+            ],
+            "no_grad",
+        ),
+        ([("lr * p", "0.01 * p")], "lr is ignored"),
+        ([("range(num_epochs)", "range(100)")], "number of steps"),
+        ([("torch.randn", "torch.zeros"), ("generator=generator, ", "")], "are zero"),
+        ([("torch.randn", "torch.ones"), ("generator=generator, ", "")], "start alike"),
+        (
+            [
+                ("torch.zeros(12,", "torch.zeros(1,"),
+                ("torch.zeros(classes,", "torch.zeros(1,"),
+            ],
+            "bias is a vector",
+        ),
+        ([(" + 1\n", "\n")], "one more than"),
+        ([(RETURN, "return tuple(params)")], "detached"),
+        (
+            [(RETURN, "return W1.detach(), W2.detach(), b1.detach(), b2.detach()")],
+            "W2 (12, classes)",
+        ),
+        (
+            [(RETURN, "return W1.detach().T, b1.detach(), W2.detach().T, b2.detach()")],
+            "transposed",
+        ),
+        ([(RETURN, "return logits.detach()")], "W2 (12, classes)"),
+        ([(RETURN, "return loss.detach()")], "W2 (12, classes)"),
+        (
+            [
+                ("dtype=data.dtype", "dtype=torch.float64"),
+                ("(data @", "(data.double() @"),
+            ],
+            "dtype of what",
+        ),
+        ([("    inputs", "    data -= data.mean(dim=0)\n    inputs")], "copy"),
+        ([(" 12", " 8"), ("(12", "(8")], "(inputs, 12)"),
+        (
+            [
+                (
+                    "            for",
+                    "            return tuple(p.detach() - lr * p.grad for p in"
+                    " params)\n            for",
+                )
+            ],
+            "only one step",
+        ),
+        (
+            [
+                (
+                    "torch.nn.functional.cross_entropy(logits, targets)",
+                    "((logits - torch.eye(classes)[targets]) ** 2).mean()",
+                )
+            ],
+            "not squared",
+        ),
+        (
+            [
+                (
+                    "torch.nn.functional.cross_entropy(logits, targets)",
+                    "((logits.softmax(1) - torch.eye(classes)[targets]) ** 2).mean()",
+                )
+            ],
+            "not squared",
+        ),
+        (
+            [(RETURN, "return W1.detach(), b1.detach()[:, None], *params[2:]")],
+            "W2 (12, classes)",
+        ),
+    ],
+)
+
+EVALUATE = Exercise(
+    "evaluate",
+    [
+        """
+def evaluate(data, targets, W1, b1, W2, b2):
+    logits = torch.relu(data @ W1 + b1) @ W2 + b2
+    loss = torch.nn.functional.cross_entropy(logits, targets)
+    right = logits.argmax(dim=1) == targets
+    return loss.item(), right.double().mean().item()
+""",
+        """
+def evaluate(data, targets, W1, b1, W2, b2, digits=4):
+    logits = (data @ W1 + b1).clamp(min=0) @ W2 + b2
+    P = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+    loss = -P[torch.arange(len(targets)), targets].log().mean()
+    return [loss, sum(P.max(dim=1).indices == targets) / len(targets)]
+""",
+        """
+def evaluate(data, targets, *params):
+    logits = training.mlp_logits(data, *params)
+    loss = training.cross_entropy(logits, targets)
+    return loss.numpy(), np.mean(logits.numpy().argmax(1) == targets.numpy())
+""",
+    ],
+    [
+        (
+            [("cross_entropy(logits", "cross_entropy(logits.softmax(dim=1)")],
+            "softmax too many",
+        ),
+        (
+            [("targets)\n    right", "targets, reduction='sum')\n    right")],
+            "not their sum",
+        ),
+        (
+            [("torch.relu(data @ W1 + b1)", "(torch.relu(data @ W1) + b1)")],
+            "after the relu",
+        ),
+        ([("torch.relu", "")], "relu between"),
+        ([("+ b2\n", "+ b2\n    logits = logits.relu()\n")], "no relu on them"),
+        ([(" + b1", ""), (" + b2", "")], "biases are not"),
+        ([("mean()", "sum()")], "not a count"),
+        ([("mean().item()", "mean().item() * 100")], "per cent"),
+        (
+            [
+                (
+                    "loss.item(), right.double().mean().item()",
+                    "right.double().mean().item(), loss.item()",
+                )
+            ],
+            "wrong order",
+        ),
+        ([(" == ", " != ")], "wrong rows"),
+        ([("loss.item()", "-loss.item()")], "sign of the loss"),
+        ([("dim=1", "dim=0")], "Two shapes"),
+        ([("loss.item(), ", "")], "two numbers"),
+        ([("loss.item()", "1.0986")], "mean of −log"),
+        ([("loss.item()", "0.0")], "mean of −log"),
+        ([("right.double().mean().item()", "1.0")], "largest logit"),
+        ([("right.double().mean().item()", "0.0")], "largest logit"),
+        (
+            [
+                (
+                    "torch.nn.functional.cross_entropy(logits, targets)",
+                    "torch.nn.functional.nll_loss(logits.softmax(dim=1), targets)",
+                )
+            ],
+            "logarithm is missing",
+        ),
+        ([(" + b2", "")], "biases are not"),
+        ([(" + b1", "")], "biases are not"),
+        ([("mean().item()", "sum().item() / logits.numel()")], "not of all logits"),
+    ],
+)
+
+GRADIENT = Exercise(
+    "predicted_gradient",
+    [0.0, 0, 1e-17, np.float64(0)],
+    [
+        (4.182, "gradient of b1"),
+        (1 / 3, "all three logits"),
+        (-1 / 3, "all three logits"),
+        (1, "what is left"),
+        (-1.0, "what is left"),
+        (0.01, "sum of a row"),
+        (1.0986, "sum of a row"),
+        ("zero", "one number"),
+        (False, "one number"),
+        (100.0, "start of b2 is no matter"),
+    ],
+)
+
+EXERCISES = [TRAIN, EVALUATE, GRADIENT]

@@ -1,0 +1,282 @@
+"""Answers to the exercises of lab 05; those on speed are in lab05_speed.py."""
+
+from tests.answers import Exercise
+from tests.answers.lab05_speed import LIMITS, MULTIPLICATIONS, ORTHOGONAL
+
+FORMULA = "((images - (images @ B.T) @ A.T) ** 2).sum() / (2 * len(images))"
+LOSS = Exercise(
+    "minibatch_loss",
+    [
+        f"""
+def minibatch_loss(A, B, images):
+    return {FORMULA}
+""",
+        """
+def minibatch_loss(A, B, images):
+    z = images.T
+    return 0.5 * torch.linalg.norm(z - A @ (B @ z), dim=0).square().mean()
+""",
+        """
+def minibatch_loss(A, B, images, scale=0.5):
+    total = 0
+    for z in images:
+        total = total + scale * torch.sum((z - A @ (B @ z)) ** 2)
+    return total / images.shape[0]
+""",
+        """
+def minibatch_loss(A, B, images):
+    linear, mse = torch.nn.functional.linear, torch.nn.functional.mse_loss
+    return mse(linear(linear(images, B), A), images) * images.shape[1] / 2
+""",
+        """
+def minibatch_loss(A, B, images):
+    codes = torch.einsum("kn,mn->mk", B, images)
+    copies = torch.einsum("nk,mk->mn", A, codes)
+    return training.autoencoder_loss(A, B, images.T) / len(copies)
+""",
+    ],
+    [
+        ([(".sum() / (2 * len(images))", ".mean() / 2")], "pixels of each"),
+        ([(".sum() / (2 * len(images))", ".mean()")], "pixels of each"),
+        ([("2 * len(images)", "len(images)")], "½ is missing"),
+        ([("(2 * len(images))", "2")], "not their sum"),
+        ([(" / (2 * len(images))", "")], "not their sum"),
+        ([("len(images)", "images.shape[1]")], "not by that of pixels"),
+        ([("2 * len(images)", "4 * len(images)")], "½ is there twice"),
+        (
+            [(FORMULA, "(images - images @ B.T @ A.T).norm(dim=1).mean() / 2")],
+            "norm is",
+        ),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm() / 2")], "norm is"),
+        ([(" ** 2", ".abs()")], "differences are to be squared"),
+        ([(" ** 2", "")], "differences are to be squared"),
+        ([("images - (images", "(images")], "Compare the copies"),
+        ([("(images @ B.T) @ A.T", "(images @ A) @ B")], "exchanged"),
+        ([("(images @ B.T) @ A.T", "images @ B @ A")], "Two shapes"),
+        ([("(images @ B.T) @ A.T", "A @ (B @ images)")], "Two shapes"),
+        ([("(images @ B.T) @ A.T", "(images @ A.T) @ B.T")], "Two shapes"),
+        ([("(images @ B.T) @ A.T", "images @ (A @ B).T")], "n × n entries"),
+        ([("(images @ B.T) @ A.T", "images @ (B.T @ A.T)")], "n × n entries"),
+        ([("(images @ B.T) @ A.T", "(A @ B @ images.T).T")], "n × n entries"),
+        ([(".sum()", ".sum(dim=1)")], "One number for the whole batch"),
+        ([("return", "return float("), ("images))", "images)))")], "without .item()"),
+        ([("@ A.T", "@ A.detach().T")], "factor detached"),
+        ([("(images @ B.T)", "(images @ B.T).detach()")], "factor detached"),
+        (
+            [("    return", "    A, B = A.detach(), B.detach()\n    return")],
+            "graph is cut",
+        ),
+        (
+            [(FORMULA, "((images[0] - A @ (B @ images[0])) ** 2).sum() / 2")],
+            "first pict",
+        ),
+        ([(FORMULA, "0 * A.sum()")], "It is the mean"),
+        ([(FORMULA, "0 * A.sum() + 5")], "It is the mean"),
+        ([("return", "loss =")], "return"),
+        (
+            [
+                ("return", "images -= (images @ B.T) @ A.T\n    return"),
+                ("(images - (images @ B.T) @ A.T)", "images"),
+            ],
+            "copy",
+        ),
+        ([("2 * len(images)", "images.shape[1]")], "not by that of pixels"),
+        (
+            [(FORMULA, "(images - images @ B.T @ A.T).norm() / (2 * len(images))")],
+            "norm is",
+        ),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm(dim=1).mean()")], "norm is"),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm() / len(images)")], "norm is"),
+        ([(FORMULA, "(images - images @ B.T @ A.T).norm()")], "norm is"),
+        (
+            [(" ** 2", ".abs()"), ("2 * len(images)", "len(images)")],
+            "differences are to be squared",
+        ),
+        (
+            [(" ** 2", ""), ("2 * len(images)", "len(images)")],
+            "differences are to be squared",
+        ),
+        (
+            [("images - (images", "(images"), ("2 * len(images)", "len(images)")],
+            "Compare the copies",
+        ),
+        (
+            [("(images @ B.T) @ A.T", "(images @ A) @ B"), ("(2 * ", "(")],
+            "exchanged",
+        ),
+    ],
+)
+
+LOOP = """
+def minibatch_loss(A, B, images):
+    return ((images - (images @ B.T) @ A.T) ** 2).sum() / (2 * len(images))
+
+
+def train_epoch(A, B, images, batch_size, lr):
+    A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+    losses = []
+    for batch in images.split(batch_size):
+        loss = minibatch_loss(A, B, batch)
+        losses.append(loss.item())
+        loss.backward()
+        with torch.no_grad():
+            A -= lr * A.grad
+            B -= lr * B.grad
+        A.grad = B.grad = None
+    return A.detach(), B.detach(), losses
+"""
+
+RETURN = "return A.detach(), B.detach(), losses"
+SPLIT = "images.split(batch_size)"
+WINDOWS = "[images[i : i + batch_size] for i in range(len(images))]"
+BATCH, APPEND = "minibatch_loss(A, B, batch)", "losses.append(loss.item())"
+KEPT = "        losses.append(loss.item())\n"
+CLEARED = "        A.grad = B.grad = None\n"
+LEAVES = "A.clone().requires_grad_(), B.clone().requires_grad_()"
+STEPS = "            A -= lr * A.grad\n            B -= lr * B.grad\n"
+TRAIN = Exercise(
+    "train_epoch",
+    [
+        LOOP,
+        """
+def train_epoch(A, B, images, batch_size, lr, momentum=0.0):
+    A, B = (torch.nn.Parameter(p.detach().clone()) for p in (A, B))
+    optimiser = torch.optim.SGD([A, B], lr=lr, momentum=momentum)
+    losses = torch.zeros(-(-len(images) // batch_size), dtype=torch.float64)
+    data = torch.utils.data.TensorDataset(images)
+    loader = torch.utils.data.DataLoader(data, batch_size=batch_size)
+    for i, (batch,) in enumerate(loader):
+        optimiser.zero_grad()
+        loss = (batch - batch @ B.T @ A.T).square().sum(dim=1).mean() / 2
+        loss.backward()
+        optimiser.step()
+        losses[i] = loss.detach()
+    return A.data, B.data, losses
+""",
+        """
+def train_epoch(A, B, images, batch_size, lr):
+    losses = ()
+    for begin in range(0, len(images), batch_size):
+        z = images[begin : begin + batch_size].T
+        A, B = (p.detach().clone().requires_grad_() for p in (A, B))
+        loss = training.autoencoder_loss(A, B, z) / z.shape[1]
+        dA, dB = torch.autograd.grad(loss, (A, B))
+        A, B = A - lr * dA, B - lr * dB
+        losses += (float(loss),)
+    return [A.detach(), B.detach(), losses]
+""",
+        """
+def train_epoch(A, B, images, *, batch_size, lr):
+    losses = []
+    for Z in torch.split(images, batch_size):
+        codes = Z @ B.T
+        E = Z - codes @ A.T
+        losses.append(0.5 * (E * E).sum(1).mean())
+        A, B = A + lr * E.T @ codes / len(Z), B + lr * A.T @ E.T @ Z / len(Z)
+    return A, B, np.array(losses)
+""",
+    ],
+    [
+        ([(CLEARED, "")], "not cleared"),
+        ([("-= lr", "+= lr")], "uphill"),
+        ([(LEAVES, "A.requires_grad_(), B.requires_grad_()")], "copy"),
+        (
+            [(LEAVES, "A.detach().requires_grad_(), B.detach().requires_grad_()")],
+            "copy",
+        ),
+        ([(f"for batch in {SPLIT}", "for batch in [images]")], "one update for all"),
+        ([(BATCH, "minibatch_loss(A, B, images)")], "use the batch in the loss"),
+        (
+            [(f"for batch in {SPLIT}", f"for batch in {SPLIT}[:1]")],
+            "return in the loop",
+        ),
+        ([(CLEARED, CLEARED + f"        {RETURN}\n")], "return in the loop"),
+        ([(f"for batch in {SPLIT}", f"for batch in {SPLIT}[-1:]")], "after the loop"),
+        (
+            [
+                (
+                    f"for batch in {SPLIT}",
+                    "for batch in images[: len(images) // batch_size * batch_size]"
+                    ".split(batch_size)",
+                )
+            ],
+            "last, smaller batch is dropped",
+        ),
+        (
+            [(BATCH, BATCH + " * len(batch) / batch_size")],
+            "divide by its own length",
+        ),
+        ([(BATCH, "minibatch_loss(A, B, images[:batch_size])")], "first batch again"),
+        ([(SPLIT, SPLIT + "[::-1]")], "another order"),
+        ([(SPLIT, "images.split(1)")], "rows in a batch"),
+        ([(SPLIT, "images.chunk(batch_size)")], "rows in a batch"),
+        ([("2 * len(images)", "len(images)")], "½ is missing"),
+        ([(".sum() / (2 * len(images))", ".mean() / 2")], "pixels of each"),
+        ([("(2 * len(images))", "2")], "not their sum"),
+        ([("            A -= lr * A.grad\n", "")], "A never moves"),
+        ([("            B -= lr * B.grad\n", "")], "B never moves"),
+        ([(STEPS, "            pass\n")], "reach the tensors"),
+        ([("        with torch.no_grad():\n", "        if True:\n")], "no_grad"),
+        ([("A -= lr", "A = A - lr"), ("B -= lr", "B = B - lr")], "lost a tensor"),
+        ([("lr * ", "0.001 * ")], "lr is ignored"),
+        (
+            [
+                (KEPT, ""),
+                (CLEARED, CLEARED + f"        {APPEND}\n"),
+                (APPEND, f"losses.append({BATCH}.item())"),
+            ],
+            "after the update",
+        ),
+        ([("loss.item()", "loss")], "whole graph"),
+        ([("loss.item()", "minibatch_loss(A, B, images).item()")], "of its own batch"),
+        ([("loss.item()", "loss.item() * len(batch)")], "not their sum"),
+        ([(RETURN, RETURN + " + [minibatch_loss(A, B, images).item()]")], "too many"),
+        ([(RETURN, RETURN + "[-1:]")], "Only one loss"),
+        ([(RETURN, RETURN + "[-1]")], "list with one number"),
+        ([(RETURN, "return A.detach(), B.detach(), [np.mean(losses)]")], "mean comes"),
+        ([(RETURN, "return A.detach(), B.detach(), np.cumsum(losses)")], "added up"),
+        ([(RETURN, "return A, B, losses")], "detached"),
+        ([(RETURN, "return A.detach(), B.detach()")], "three things"),
+        ([(RETURN, "return B.detach(), A.detach(), losses")], "wrong order"),
+        ([(RETURN, "return 0 * A.detach(), 0 * B.detach(), losses")], "reach the"),
+        (
+            [
+                (
+                    "            B -= lr * B.grad\n",
+                    "            E = batch - batch @ B.T @ A.T\n"
+                    "            B += lr * A.T @ E.T @ batch / len(batch)\n",
+                )
+            ],
+            "both gradients",
+        ),
+        ([("(2 * len(images))", "1")], "not their sum"),
+        ([(".sum() / (2 * len(images))", ".mean()")], "pixels of each"),
+        (
+            [(f"for batch in {SPLIT}", f"for batch in {SPLIT} * 2")],
+            "more than one pass",
+        ),
+        ([(SPLIT, WINDOWS)], "in one batch alone"),
+        (
+            [
+                (KEPT, ""),
+                (CLEARED, CLEARED + f"        {APPEND}\n"),
+                ("loss.item()", "minibatch_loss(A, B, images).item()"),
+            ],
+            "of its own batch",
+        ),
+        (
+            [
+                ("losses = []", "losses, start = [], (0 + A.detach(), 0 + B.detach())"),
+                ("loss.item()", "minibatch_loss(*start, batch).item()"),
+            ],
+            "those of the start",
+        ),
+        ([(RETURN, RETURN + "[:1]")], "Only one loss"),
+        (
+            [(RETURN, "return A.detach(), B.detach(), [2 * loss for loss in losses]")],
+            "½ is missing",
+        ),
+    ],
+)
+
+EXERCISES = [MULTIPLICATIONS, LOSS, TRAIN, LIMITS, ORTHOGONAL]

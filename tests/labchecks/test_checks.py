@@ -1,0 +1,587 @@
+"""The checks: held to right and wrong answers, and to answers that misbehave."""
+
+import collections
+import functools
+import glob
+import html
+import os
+import random
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import labchecks as checks
+from labchecks import compare, predictions, verdicts
+from labchecks.student import Wrong
+from tests.answers import (
+    answers,
+    changed,
+    lab01,
+    lab02,
+    lab03,
+    lab04,
+    lab05,
+    written,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = range(int(os.environ.get("CHECK_SEEDS", 20)))  # fewer in `make mutants`
+EXERCISES = [
+    exercise
+    for lab in (lab01, lab02, lab03, lab04, lab05)
+    for exercise in lab.EXERCISES
+]
+THREADS = torch.get_num_threads()
+# Hints that a check knows once for each choice of signs in an SVD.
+ANY_SIGN = {"U alone: Vᵀ is missing.", "Vt is transposed already: U @ Vt, without .T."}
+RIGHT, WRONG = [], []
+for exercise in EXERCISES:
+    right, wrong = answers(exercise)
+    check = getattr(checks, exercise.name)
+    for i, answer in enumerate(right):
+        name = f"{exercise.name}-{i}"
+        RIGHT.append(pytest.param(check, answer, exercise.given, id=name))
+    for i, (answer, hint) in enumerate(wrong):
+        name = f"{exercise.name}-{i}-{hint}"
+        WRONG.append(pytest.param(check, answer, exercise.given, hint, id=name))
+
+
+@pytest.fixture(autouse=True)
+def _new_session(monkeypatch):
+    monkeypatch.setattr(verdicts, "_session", {})
+    yield
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_num_threads() == THREADS
+    assert torch.is_grad_enabled()
+
+
+def scores(body, *, check=checks.pca_scores, first="def pca_scores(X, k):", **options):
+    """Check an answer to Exercise 2.1, given by the lines of its body."""
+    lines = [first, *(f"    {line}" for line in body.split("\n"))]
+    return check(written("\n".join(lines)), **options)
+
+
+GOOD = "return (lambda P, s, Q: P[:, :k] * s[:k])(*np.linalg.svd(X - X.mean(0)))"
+
+
+# --- Right and wrong answers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("check", "answer", "given"), RIGHT)
+def test_a_right_answer_is_accepted_in_any_style(check, answer, given):
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        result = check(answer, *given, seed=seed)
+        assert result.passed is True, result
+
+
+@pytest.mark.parametrize(("check", "answer", "given", "hint"), WRONG)
+def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given, hint):
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        result = check(answer, *given, seed=seed)
+        assert result.passed is False, seed
+        assert hint in result.hint, (seed, result)
+        assert result.seen
+        assert result.expected
+        assert result.where in places(), result.where
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_an_answer_as_in_the_lab_gets_no_note(exercise):
+    right, _ = answers(exercise)
+    assert getattr(checks, exercise.name)(right[0], *exercise.given).notes == ()
+
+
+def test_what_is_expected_is_said_in_numbers_that_hold():
+    wrong = checks.best_encoder(written("def best_encoder(A):\n    return A.T"))
+    assert "‖B A − 1‖ = 0.0000" in wrong.expected
+    assert "‖B A − 1‖ = 0.0000" not in wrong.seen
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_each_exercise_has_enough_answers(exercise):
+    assert len(exercise.right) >= 3
+    assert len(exercise.wrong) >= 6
+
+
+def test_each_check_is_tested():
+    others = {"Check", "prediction", "progress", "strict"}
+    assert {exercise.name for exercise in EXERCISES} == {*checks.__all__} - others
+
+
+def test_every_slip_that_a_check_knows_is_made_by_a_wrong_answer(monkeypatch):
+    known, made, of = set(), set(), ""
+
+    def spy(seen, right, slips, otherwise, **options):
+        tried, count = [("", otherwise, 0)], collections.Counter()
+        shared = sys._getframe(1).f_code.co_name == "follow"
+        owner = "any descent" if shared else of
+
+        def watched(hint, slip):
+            text = getattr(hint, "text", hint)
+            count[text] += text not in ANY_SIGN
+            key = (owner, text, count[text])
+            known.add(key)
+
+            def make():
+                tried.append(key)
+                return slip() if callable(slip) else slip
+
+            return hint, make
+
+        slips = [watched(*pair) for pair in slips]
+        try:
+            recognise(seen, right, slips, otherwise, **options)
+        except Wrong as wrong:
+            made.update(key for key in tried[-1:] if key[1] == wrong.hint.text)
+            raise
+
+    recognise = compare.recognise
+    for module in vars(checks).values():
+        if hasattr(module, "recognise"):
+            monkeypatch.setattr(module, "recognise", spy)
+    for exercise in EXERCISES:
+        of = exercise.name
+        for answer, _hint in answers(exercise)[1]:
+            getattr(checks, of)(answer, *exercise.given)
+    assert len(known) > 250
+    assert known <= made
+
+
+@functools.cache
+def places():
+    """Return the headings of the labs, as a check names them."""
+    found = set()
+    for path in glob.glob(str(ROOT / "notebooks" / "0*.ipynb")):
+        lab = f"lab {Path(path).name[:2]}"
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "markdown":
+                titles = re.findall(r"^## (.+)$", cell.source, re.MULTILINE)
+                found |= {f"{lab}, {title.split(' · ')[0]}" for title in titles}
+    return found
+
+
+# --- The verdict ---------------------------------------------------------------------
+
+
+def test_a_right_answer_is_one_line():
+    result = scores(GOOD)
+    assert repr(result) == "Exercise 2.1, pca_scores: right."
+    assert result
+    assert (result.seen, result.expected, result.hint) == ("", "", "")
+
+
+def test_a_wrong_answer_says_four_things():
+    result = scores("return X[:, :k]")
+    title, *lines = repr(result).split("\n")
+    assert title == "Exercise 2.1, pca_scores: not right yet."
+    said = [result.seen, result.expected, result.hint, result.where]
+    assert [line.split(maxsplit=1)[1] for line in lines] == said
+    assert not result
+
+
+def test_the_multiplications_that_would_do_are_told():
+    changes = [("(images @ B.T) @ A.T", "images @ (A @ B).T")]
+    result = checks.minibatch_loss(written(changed(lab05.LOSS.right[0], changes)))
+    work = "11200 multiplications for 5 pictures of 40 pixels, k = 2"
+    assert (result.seen, result.expected) == (work, "800 multiplications")
+
+
+def test_the_number_of_losses_is_told():
+    one = changed(lab04.TRAIN.right[0], [(lab04.RETURN, lab04.RETURN + "[0]")])
+    assert checks.train_ab(written(one)).expected == "5 losses for 4 steps"
+
+
+@pytest.mark.parametrize("exercise", [lab01.GD, lab03.TRAIN], ids=lambda e: e.name)
+def test_a_start_of_ones_own_is_right_and_noted(exercise):
+    own = changed(exercise.right[0], [("=generator,", "=generator.manual_seed(5),")])
+    result = getattr(checks, exercise.name)(written(own))
+    assert result
+    assert "the numbers will differ" in " ".join(result.notes)
+
+
+@pytest.mark.parametrize(
+    ("value", "right", "alike"),
+    [
+        (1 + 5e-7, 1, True),
+        (1 + 2e-6, 1, False),
+        (1e-13, 0, True),
+        (1e-11, 0, False),
+        ([1, 2], [1, 2], True),
+        ([1], [1, 2], False),
+        ([1, 0.0011], [1, 0.001], False),
+        (np.array([1, 1e-3]), np.array([1, 1e-3 + 5e-7]), True),
+        (np.ones(2), np.ones((1, 2)), False),
+        (np.nan, 1, False),
+    ],
+)
+def test_what_is_near(value, right, alike):
+    assert compare.near(value, right) is alike
+
+
+def test_of_a_number_only_the_direction_is_told():
+    for value, word in (0.01, "smaller"), (1e-4, "larger"):
+        result = checks.largest_lr_autoencoder(value, 760.0)
+        assert result.expected == f"a {word} number"
+
+
+def test_messages_do_not_differ_between_runs():
+    wrong = written("def f(X, k):\n    return object()")
+    assert len({repr(checks.pca_scores(wrong)) for _ in range(3)}) == 1
+    raising = written("def f(X, k):\n    raise ValueError(object())")
+    assert "0x…" in repr(checks.pca_scores(raising))
+
+
+def test_html_has_the_same_words():
+    for result in (scores(GOOD), scores("return X < 3"), scores("pass")):
+        text = re.sub(r"<.+?>", "", result._repr_html_())
+        assert html.unescape(text) == repr(result)
+
+
+def test_the_strict_form_raises_with_the_same_words():
+    right, wrong, none = scores(GOOD), scores("return X[:, :k]"), scores("pass")
+    assert checks.strict(right) is right
+    assert right.require() is right
+    for result in (wrong, none):
+        with pytest.raises(AssertionError, match="Exercise 2.1") as raised:
+            checks.strict(result)
+        assert str(raised.value) == repr(result)
+
+
+# --- Not begun -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pass",
+        "...",
+        '"""Do."""',
+        "return None",
+        "return ...",
+        "raise NotImplementedError",
+        'raise NotImplementedError("write me")',
+        "### YOUR CODE\nraise NotImplementedError()",
+    ],
+)
+def test_an_empty_body_is_not_begun(body):
+    result = scores(body)
+    assert result.passed is None
+    assert not result
+    assert "not begun" in repr(result)
+    assert len(repr(result).split("\n")) == 1
+
+
+@pytest.mark.parametrize("nothing", [None, ...])
+def test_no_answer_is_not_begun(nothing):
+    assert checks.pca_scores(nothing).passed is None
+    assert checks.predicted_gradient(nothing).passed is None
+    assert checks.prediction("uncleared", nothing).passed is None
+    assert checks.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
+
+
+def test_a_missing_return_is_begun():
+    assert "return" in scores("scores = X @ X.T").hint
+
+
+# --- Protections ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "import time; time.sleep(3)",
+        "while True: print('again')",
+        "while True:\n    try:\n        while True: pass\n    except Exception: pass",
+        "for _ in range(3):\n    try:\n        while True: pass\n    except: pass",
+    ],
+)
+def test_what_does_not_end_is_ended(body):
+    others, begin = set(threading.enumerate()), time.perf_counter()
+    result = scores(body, seconds=0.2)
+    assert time.perf_counter() - begin < 2.5
+    assert result.passed is False
+    assert "still running" in result.seen
+    assert "0.2 seconds" in result.expected
+    for thread in {*threading.enumerate()} - others:
+        thread.join(5)
+    assert scores(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ("return np.full((len(X), k), np.nan)", "NaN"),
+        ("return torch.ones(len(X), k, requires_grad=True)", "requires grad"),
+        ("return {}", "a dict"),
+        ("return np.ones(3), torch.ones(4)", "a tuple of 2"),
+        ("return torch.ones(3, 5)", "of shape (3, 5)"),
+        ("return torch.nn.Module()(X)", "NotImplementedError: Module"),
+        ("return 'scores'", "a text"),
+        ("return [[1, 2], [3]]", "a list of 2"),
+        ("X -= 1; " + GOOD, "X is not what it was"),
+        ("X[0] = np.nan; return X", "X is not what it was"),
+        ("torch.set_default_dtype(torch.float64); " + GOOD, "default dtype"),
+        ("torch.set_grad_enabled(False); " + GOOD, "grad mode"),
+        ("torch.set_num_threads(3); " + GOOD, "number of threads"),
+        ("exit()", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("return pca_scores(X, k)", "RecursionError"),
+        (
+            "import warnings; warnings.warn('careful'); return 1 / 0",
+            "ZeroDivisionError",
+        ),
+    ],
+)
+def test_misbehaviour_gets_a_clear_line(body, seen):
+    result = scores(body)
+    assert result.passed is False
+    assert seen in result.seen
+    assert "\n" not in result.seen + result.expected + result.hint
+
+
+def test_what_raises_is_shown_at_the_students_line():
+    result = scores("Y = X - X.mean(0)\nreturn np.linalg.svd(Y, full=False)")
+    assert "TypeError" in result.seen
+    assert "(line 3 of your code: return np.linalg.svd(Y, full=False))" in result.seen
+    assert "labhelpers" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (torch.ones(2, 3), "a tensor of shape (2, 3)"),
+        (np.ones((2, 3)), "an array of shape (2, 3)"),
+        ([1, 2, 3], "a list of 3"),
+    ],
+)
+def test_values_are_named_by_kind_and_shape(answer, seen):
+    assert checks.multiplications(lambda n, k: answer).seen == seen
+
+
+def test_two_numbers_are_both_shown():
+    result = checks.multiplications(lambda n, k: (3, 4))
+    assert result.seen.startswith("(3, 4)")
+    result = checks.split(lambda A, Q: (3.0, 4.0))
+    assert result.seen == "(3.0000, 4.0000)"
+    assert re.match(r"\((\d+\.\d{4}), (?!\1)\d+\.\d{4}\)$", result.expected)
+
+
+def test_the_labs_number_is_shown_as_it_was_given():
+    assert checks.svd_loss(lambda A, rank: 15.2).seen.startswith("15.2000 ")
+
+
+def test_what_raises_in_labhelpers_is_shown_at_the_students_line():
+    seen = scores("return training.factorise(torch.ones(2, 2), 9, seed=0)").seen
+    assert "rank must be" in seen
+    assert "(line 2 of your code: return training.factorise(" in seen
+
+
+def test_what_raises_deep_inside_is_shown_there():
+    body = "def inner(X):\n    return X.centred()\nreturn inner(X)"
+    assert "(line 3 of your code: return X.centred())" in scores(body).seen
+
+
+def test_an_answer_that_cannot_be_read_is_wrong():
+    class Odd:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError
+
+    result = checks.pca_scores(lambda X, k: Odd())
+    assert result.passed is False
+    assert "cannot be read (RuntimeError)" in result.seen
+
+
+def test_a_descent_tells_the_losses_before_and_after():
+    def losses(text):
+        found = re.search(r"the loss went from ([\d.]+) to ([\d.]+)", text)
+        return float(found[1]), float(found[2])
+
+    uphill = changed(lab01.GD.right[0], [("-= lr", "+= lr")])
+    result = checks.gd_factorise_ad(written(uphill))
+    (before, up), (same, down) = losses(result.seen), losses(result.expected)
+    assert down < before == same < up
+
+
+def test_an_argument_too_few_is_named():
+    result = scores("return X", first="def pca_scores(X):")
+    assert "2 were given" in result.seen
+    assert "arguments" in result.hint
+
+
+def test_a_thousand_lines_are_one_note():
+    result = scores("for i in range(1000): print('line', i)\n" + GOOD)
+    assert result
+    assert len(repr(result)) < 200
+    assert "more than 1000 lines, the first: 'line 0'" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"), [(1, "3"), (333, "999"), (334, "more than 1000")]
+)
+def test_what_is_printed_is_counted_and_its_first_line_told(lines, said):
+    # The answer is called three times.
+    (note,) = scores(f"for i in range({lines}): print('x' * 100)\n" + GOOD).notes
+    assert f": {said} lines, the first: {'x' * 60!r}" in note
+
+
+def test_a_long_error_is_cut_to_its_first_line():
+    seen = scores("raise ValueError('x' * 300 + '\\n' + 'y')").seen
+    assert seen.startswith(f"ValueError: {'x' * 200} (line 2 of your code")
+
+
+def test_nothing_is_printed(capfd):
+    scores("import sys; print(1); print(2, file=sys.stderr)\nreturn X")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "whose"),
+    [
+        ("torch.manual_seed(0); ", "torch"),
+        ("np.random.seed(0); ", "NumPy"),
+        ("import random; random.seed(0); ", "Python"),
+    ],
+)
+def test_a_global_seed_is_noted(body, whose):
+    result = scores(body + GOOD)
+    assert result
+    assert f"global random numbers of {whose}" in result.notes[0]
+
+
+def test_drawing_without_seeding_is_not_noted():
+    assert scores("torch.rand(3); " + GOOD).notes == ()
+
+
+@pytest.mark.parametrize("end", ["return X", "1 / 0", "while True: pass", GOOD])
+def test_state_is_restored(end):
+    def state():
+        return (
+            torch.get_rng_state().tolist(),
+            str(np.random.get_state()),  # noqa: NPY002
+            random.getstate(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.get_num_threads(),
+            torch.initial_seed(),
+        )
+
+    torch.manual_seed(5)
+    before = state()
+    meddle = (
+        "import random; random.seed(1); np.random.seed(1); torch.manual_seed(1)\n"
+        "torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
+        "torch.set_num_threads(2); torch.rand(3); print('x')\n"
+    )
+    scores(meddle + end, seconds=0.5)
+    assert state() == before
+
+
+def test_a_check_can_be_called_without_recording():
+    with torch.no_grad():
+        for exercise in (lab01.GD, lab03.TRAIN, lab04.LOSS):
+            assert getattr(checks, exercise.name)(answers(exercise)[0][0])
+        assert not torch.is_grad_enabled()
+
+
+def test_callables_of_any_kind_are_answers():
+    class Scores:
+        def __call__(self, X, k):
+            return answers(lab02.SCORES)[0][0](X, k)
+
+    assert checks.pca_scores(Scores())
+    assert checks.pca_scores(torch.no_grad()(answers(lab02.SCORES)[0][0]))
+    assert "without parentheses" in checks.pca_scores(3.0).hint
+    assert "without parentheses" in checks.pca_scores(np.eye(2)).hint
+
+
+def test_another_seed_gives_other_problems():
+    shown = {repr(scores("return X[:, :k]", seed=seed)) for seed in range(3)}
+    assert len(shown) == 3
+
+
+def test_a_right_loss_that_is_near_the_labs_is_right():
+    right = answers(lab01.SVD)[0][0]
+    assert checks.svd_loss(right, seed=910_632)
+
+
+def test_an_input_that_is_marked_for_autograd_is_not_what_it_was():
+    marking = written("def best_encoder(A):\n    A.requires_grad_()\n    return A.T")
+    result = checks.best_encoder(marking)
+    assert "A left alone" in result.expected
+
+
+# --- Predictions ---------------------------------------------------------------------
+
+
+def test_exactly_one_option_is_right():
+    for question, (lab, options, _) in predictions._QUESTIONS.items():
+        results = [checks.prediction(question, option) for option in options]
+        assert [result.passed for result in results].count(True) == 1
+        assert all(result.title.endswith(f"lab {lab}") for result in results)
+
+
+def test_every_question_stands_in_its_lab_once_and_no_other_does():
+    asked = {}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            found = re.findall(r'checks\.prediction\("([^"]+)"', cell.source)
+            assert [f"{question}-prediction" for question in found] in ([], [cell.id])
+            asked |= dict.fromkeys(found, path.name[:2])
+    known = {name: lab for name, (lab, _, _) in predictions._QUESTIONS.items()}
+    assert asked == known
+
+
+def test_predictions_are_read_kindly():
+    assert checks.prediction("uncleared", "c")
+    assert checks.prediction("uncleared", " (C) ")
+    assert checks.prediction("escape", 20)
+    other = checks.prediction("uncleared", "faster")
+    assert "one of a, b, c" in other.expected
+    assert other.passed is False
+    unknown = checks.prediction("unclear", "c")
+    assert "uncleared" in unknown.expected
+    assert unknown.passed is False
+
+
+def test_a_wrong_prediction_does_not_give_the_answer_away():
+    wrong = [repr(checks.prediction("twice", option)) for option in "ab"]
+    assert wrong[0].replace("'a'", "'b'") == wrong[1]
+    source = Path(predictions.__file__).read_text(encoding="utf-8")
+    assert '"c"' not in source
+
+
+# --- Progress ------------------------------------------------------------------------
+
+
+def test_progress_shows_the_labs_of_this_session():
+    assert checks.progress().empty
+    scores("pass")
+    checks.best_linear_map(lambda U, Z: U)
+    table = checks.progress()
+    assert isinstance(table, pd.DataFrame)
+    assert table["state"].to_dict() == {
+        "Exercise 2.1, pca_scores": "not begun",
+        "Exercise 2.2, best_linear_map": "not right yet",
+        "Exercise 2.3, split": "not checked",
+        "Exercise 2.4, predicted_cond": "not checked",
+        "Exercise 2.5, scores_from_factors": "not checked",
+        "Prediction centre, lab 02": "not checked",
+        "Prediction drift, lab 02": "not checked",
+    }
+    scores(GOOD)
+    assert checks.progress()["state"].iloc[0] == "right"
+    checks.prediction("zero-run", "c")
+    states = checks.progress()["state"]
+    assert states["Prediction zero-run, lab 04"] == "right"
+    assert states["Exercise 4.3b, best_rate"] == "not checked"

@@ -1,0 +1,305 @@
+"""The guard passes a good lab, and catches each fault that is planted in it."""
+
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+
+from tests.labs import guard
+from tools.render import KERNEL, render
+
+PNG = "iVBORw0KGgo="
+
+
+def good_lab(pairs=16, words=90):
+    """Return a lab that keeps to every rule; code cell i prints i + 1."""
+    lab = new_notebook()
+    lab.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for i in range(pairs):
+        printed = new_output("stream", name="stdout", text=f"{i + 1}\n")
+        lab.cells += [
+            new_markdown_cell("word " * words, id=f"about-{i}"),
+            new_code_cell(
+                f"a = {i}\nprint(a + 1)",
+                id=f"step-{i}",
+                execution_count=i + 1,
+                outputs=[printed],
+            ),
+        ]
+    return lab
+
+
+def source(text):
+    """Plant code: the first code cell becomes ``text``."""
+    return lambda lab: lab.cells[1].update(source=text)
+
+
+def output(kind, **content):
+    """Plant an output: the first code cell gets one more."""
+    return lambda lab: lab.cells[1].outputs.append(new_output(kind, **content))
+
+
+def figure(alt):
+    """Plant a figure in the first code cell."""
+    image = {"image/png": PNG, "text/plain": "<Figure size 640x360 with 1 Axes>"}
+    return output("display_data", data=image, metadata={"image/png": {"alt": alt}})
+
+
+def exercise(text, **nbgrader):
+    """Plant an exercise: the first code cell becomes ``text``, marked for nbgrader."""
+    return lambda lab: lab.cells[1].update(source=text, metadata={"nbgrader": nbgrader})
+
+
+def same_exercise_twice(lab):
+    for cell in lab.cells[1:4:2]:
+        cell.metadata = {"nbgrader": {"grade": True, "grade_id": "u"}}
+
+
+def deliberate_error(lab):
+    output("error", ename="E", evalue="", traceback=["E: meant"])(lab)
+    lab.cells[1].metadata["tags"] = ["raises-exception"]
+
+
+def path_in_traceback(lab):
+    deliberate_error(lab)
+    lab.cells[1].outputs[-1].traceback = ["File ~/labs/x.py:3"]
+
+
+def silent_figure(lab):
+    figure("a line")(lab)
+    del lab.cells[1].outputs[0], lab.cells[3].outputs[0]
+
+
+REGION = "### BEGIN SOLUTION\na = 1\n### END SOLUTION"
+
+FAULTS = [
+    (guard.executed, lambda lab: lab.cells[1].update(execution_count=None)),
+    (guard.executed, lambda lab: lab.cells[1].update(execution_count=7)),
+    (guard.executed, lambda lab: lab.cells[31].update(execution_count=17)),
+    (guard.no_errors, output("error", ename="ValueError", evalue="no", traceback=[])),
+    (guard.no_stderr, output("stream", name="stderr", text="a warning")),
+    (guard.no_semicolon, source("a = 1\na;  ")),
+    (guard.no_vector_graphics, output("display_data", data={"image/svg+xml": ""})),
+    (guard.no_vector_graphics, output("display_data", data={"application/pdf": ""})),
+    (guard.figures, figure(" ")),
+    (guard.figures, silent_figure),
+    (guard.ids, lambda lab: lab.cells[1].update(id="6f1c9e2a")),
+    (guard.ids, lambda lab: lab.cells[1].update(id="cafe9e2a")),
+    (guard.ids, lambda lab: lab.cells[1].update(id="Step_1")),
+    (guard.size, lambda lab: lab.cells.__delitem__(slice(28, None))),
+    (guard.size, lambda lab: lab.update(cells=good_lab(31, words=80).cells)),
+    (guard.size, lambda lab: [c.update(source="a = 1") for c in lab.cells[1::2]]),
+    (guard.size, source("a = 1\n" * 21)),
+    (guard.size, lambda lab: lab.cells.pop(0)),
+    (guard.size, lambda lab: [c.update(source="word") for c in lab.cells[0:12:2]]),
+    (guard.code, source("!ls")),
+    (guard.code, source("files = !ls")),
+    (guard.code, source("%pip install torch")),
+    (guard.code, source("%%bash\nls")),
+    (guard.code, source("%matplotlib widget")),
+    (guard.code, source("import sys\nsys.path.append('..')")),
+    (guard.code, source("torch.manual_seed(0)")),
+    (guard.code, source("np.random.seed(0)")),
+    (guard.code, source("U.data = U - 1")),
+    (guard.code, source("U.data -= 1")),
+    (guard.code, source("from labhelpers.training import factorise")),
+    (guard.code, source("from labhelpers import factorise")),
+    (guard.code, source("import labhelpers.training as t")),
+    (guard.metadata, lambda lab: lab.metadata.language_info.update(version="3.11.7")),
+    (guard.metadata, lambda lab: lab.cells[1].metadata.update(scrolled=True)),
+    (
+        guard.metadata,
+        output("display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
+    ),
+    (guard.paths, path_in_traceback),
+    (guard.paths, output("stream", text=f"{guard.ROOT}/data/iris.csv")),
+    (guard.paths, output("display_data", data={"text/html": "<p>C:\\Temp</p>"})),
+    (guard.solutions, exercise(REGION[:-10], solution=True, grade_id="u")),
+    (guard.solutions, exercise(REGION)),
+    (guard.solutions, exercise("a = 1", solution=True, grade_id="u")),
+    (guard.solutions, exercise("a = 1", grade=True)),
+    (guard.solutions, same_exercise_twice),
+    (guard.compared, source("# NBVAL_IGNORE_OUTPUT\na = 1")),
+    (guard.compared, lambda lab: lab.cells[1].metadata.update(tags=["nbval-skip"])),
+]
+
+
+@pytest.mark.parametrize("rule", guard.RULES)
+def test_a_good_lab_passes(rule):
+    assert rule(good_lab()) == []
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        figure("a line that falls"),
+        source("%matplotlib inline\nfrom labhelpers import data, linalg, training"),
+        source("g = torch.Generator().manual_seed(0)"),
+        source("a != 1"),
+        exercise(REGION, solution=True, grade_id="u"),
+        deliberate_error,
+    ],
+)
+def test_what_is_allowed_passes(plant):
+    lab = good_lab()
+    plant(lab)
+    assert [complaint for rule in guard.RULES for complaint in rule(lab)] == []
+
+
+@pytest.mark.parametrize(("rule", "plant"), FAULTS)
+def test_a_planted_fault_is_caught(rule, plant):
+    """Once, by the rule that is meant for it, and by no other."""
+    lab = good_lab()
+    plant(lab)
+    assert [each for each in guard.RULES for complaint in each(lab)] == [rule]
+
+
+def test_every_rule_has_a_planted_fault():
+    assert {rule for rule, _ in FAULTS} == set(guard.RULES)
+
+
+def test_cells_that_are_not_compared_are_counted(monkeypatch):
+    monkeypatch.setattr(guard, "MOST_EXCUSED", 2)
+    lab = good_lab()
+    for cell in lab.cells[1:6:2]:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+    labs = {"01.ipynb": lab}
+    reasons = {("01.ipynb", f"step-{i}"): "it is timed" for i in range(3)}
+    assert "3 cells" in " ".join(guard.excused(labs, reasons))
+    del lab.cells[5].metadata["tags"]
+    assert "step-2: excused, but" in " ".join(guard.excused(labs, reasons))
+    del reasons["01.ipynb", "step-2"]
+    assert guard.excused(labs, reasons) == []
+    reasons["01.ipynb", "step-1"] = " "
+    assert "step-1: not compared" in " ".join(guard.excused(labs, reasons))
+
+
+@pytest.mark.parametrize(
+    ("room", "code"),
+    [
+        ("linalg", "import torch.linalg"),
+        ("linalg", "from labhelpers.descent import descend"),
+        ("descent", "from labhelpers import training"),
+        ("descent", "def f():\n    from numpy import linalg"),
+        ("training", "from . import plots"),
+        ("data", "import torch"),
+        ("plots", "import labhelpers.linalg"),
+        ("linalg/inner", "import labhelpers.linalg.other, torch"),
+        ("kitchen", ""),
+        ("kitchen/__init__", ""),
+    ],
+)
+def test_an_arrow_upwards_is_caught(room, code, tmp_path):
+    folder = tmp_path / "labhelpers"
+    path = folder / f"{room}.py"
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(code)
+    assert len(guard.arrows(folder)) == 1
+
+
+def test_a_room_that_grows_is_caught(tmp_path):
+    """Docstrings, comments and blank lines are free."""
+    free = '"""Text\nand text."""\n\n# a comment\n'
+    for room in "linalg", "descent":
+        code = free + "a = 1\n" * guard.MOST_ROOM_LINES
+        (tmp_path / f"{room}.py").write_text(code)
+    rest = guard.MOST_HELPER_LINES - 2 * guard.MOST_ROOM_LINES
+    (tmp_path / "data.py").write_text("a = 1\n" * rest)
+    assert guard.room_sizes(tmp_path) == []
+    (tmp_path / "plots.py").write_text("a = 1\n")
+    assert len(guard.room_sizes(tmp_path)) == 1
+    (tmp_path / "linalg.py").write_text("a = 1\n" * (guard.MOST_ROOM_LINES + 1))
+    assert len(guard.room_sizes(tmp_path)) == 2
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Return the file of a short lab with a figure, executed by ``make render``."""
+    lab = good_lab(3)
+    lab.cells[1].source = (
+        "from labhelpers import plots\n"
+        "ax = plots.losses([3, 1, 2])\n"
+        "plots.show(ax, alt='a line')"
+    )
+    lab.cells[1].metadata["ExecuteTime"] = "today"
+    path = tmp_path_factory.mktemp("labs") / "whole.ipynb"
+    nbformat.write(lab, path)
+    render(path)
+    return path
+
+
+def test_rendering_twice_changes_nothing(rendered):
+    first = rendered.read_bytes()
+    render(rendered)
+    assert rendered.read_bytes() == first
+
+
+def test_rendering_keeps_what_is_not_compared(rendered, tmp_path):
+    lab = nbformat.read(rendered, as_version=4)
+    timed, cleared = lab.cells[1], lab.cells[3]
+    stored = new_output("stream", name="stdout", text="it took 3 s\n")
+    for cell in timed, cleared:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+    timed.outputs, cleared.outputs = [stored], []
+    nbformat.write(lab, tmp_path / "timed.ipynb")
+    render(tmp_path / "timed.ipynb")
+    again = nbformat.read(tmp_path / "timed.ipynb", as_version=4)
+    assert again.cells[1].outputs == [stored]
+    assert again.cells[3].outputs != []
+
+
+def test_a_rendered_lab_keeps_to_the_rules(rendered):
+    lab = nbformat.read(rendered, as_version=4)
+    rules = [rule for rule in guard.RULES if rule is not guard.size]
+    assert [complaint for rule in rules for complaint in rule(lab)] == []
+    assert lab.cells[1].outputs[0].metadata["image/png"]["alt"] == "a line"
+
+
+def test_a_lab_that_fails_is_not_stored(tmp_path):
+    lab = good_lab(2)
+    lab.cells[3].source = "1 / 0"
+    path = tmp_path / "failing.ipynb"
+    nbformat.write(lab, path)
+    before = path.read_bytes()
+    with pytest.raises(CellExecutionError):
+        render(path)
+    assert path.read_bytes() == before
+
+
+def test_nbval_sees_a_change_but_not_a_cleared_output(rendered):
+    """What nbval cannot see, a cell without an execution count, the guard does."""
+    folder = rendered.parent
+    copies = {}
+    for name in "changed", "cleared", "emptied", "failing":
+        copies[name] = lab = nbformat.read(rendered, as_version=4)
+        cell = lab.cells[3]
+        match name:
+            case "changed":
+                cell.outputs[0].text = "2.0\n"
+            case "cleared":
+                cell.update(outputs=[], execution_count=None)
+            case "emptied":
+                cell.update(outputs=[])
+            case "failing":
+                cell.source = "1 / 0"
+        nbformat.write(lab, folder / f"{name}.ipynb")
+    nbval = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *nbval, "-q", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    failed = set(re.findall(r"^FAILED (\w+)\.ipynb", run.stdout, re.MULTILINE))
+    assert failed == {"changed", "emptied", "failing"}, run.stdout
+    assert guard.executed(copies["cleared"]) != []

@@ -1,0 +1,374 @@
+"""``make handouts``: nobody's work is lost, and the students' zip works by itself."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from teaching import __main__ as command
+from teaching.handing_out import careful_writing, students_zip
+from tests import ROOT
+
+LABS = command.read_labs(ROOT / "notebooks")
+NOON = datetime(2025, 3, 4, 12, 0, 0)
+SECONDS = 120
+
+
+def read(folder):
+    """Return {path: content} of all files in a folder, the record aside."""
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    found.pop(careful_writing.BUILT, None)
+    return found
+
+
+# --- Nobody's work is lost -----------------------------------------------------------
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Return a folder in which two files were built."""
+    files = {"student/01.ipynb": b"one", "a.zip": b"zip"}
+    outcome = careful_writing.write(tmp_path, files)
+    assert outcome.written == list(files)
+    assert outcome.complete
+    assert read(tmp_path) == files
+    return tmp_path
+
+
+def test_what_nobody_changed_is_built_anew(built):
+    outcome = careful_writing.write(
+        built, {"student/01.ipynb": b"new", "a.zip": b"zip"}
+    )
+    assert (outcome.written, outcome.same) == (["student/01.ipynb"], ["a.zip"])
+    assert read(built) == {"student/01.ipynb": b"new", "a.zip": b"zip"}
+
+
+def test_a_changed_file_is_left_and_the_rest_is_built(built):
+    (built / "student/01.ipynb").write_bytes(b"my work")
+    outcome = careful_writing.write(
+        built, {"student/01.ipynb": b"new", "a.zip": b"newer"}
+    )
+    assert (outcome.left, outcome.written) == (["student/01.ipynb"], ["a.zip"])
+    assert not outcome.complete
+    assert read(built) == {"student/01.ipynb": b"my work", "a.zip": b"newer"}
+    again = careful_writing.write(
+        built, {"student/01.ipynb": b"new", "a.zip": b"newer"}
+    )
+    assert again.left == ["student/01.ipynb"]
+
+
+def test_by_force_the_changed_file_is_kept_under_a_name_that_says_when(built):
+    for number in range(3):  # three in one second
+        (built / "student/01.ipynb").write_bytes(b"work %d" % number)
+        files = {"student/01.ipynb": b"new %d" % number}
+        outcome = careful_writing.write(built, files, force=True, now=NOON)
+        assert outcome.complete
+        assert len(outcome.kept) == 1
+    assert read(built) == {
+        "a.zip": b"zip",
+        "student/01.ipynb": b"new 2",
+        "student/01.kept-2025-03-04-120000.ipynb": b"work 0",
+        "student/01.kept-2025-03-04-120000-2.ipynb": b"work 1",
+        "student/01.kept-2025-03-04-120000-3.ipynb": b"work 2",
+    }
+
+
+def test_force_moves_only_what_was_changed(built):
+    outcome = careful_writing.write(built, {"a.zip": b"new"}, force=True)
+    assert (outcome.written, outcome.kept) == (["a.zip"], {})
+
+
+def test_a_deleted_file_is_built_again(built):
+    (built / "a.zip").unlink()
+    assert careful_writing.write(built, {"a.zip": b"zip"}).written == ["a.zip"]
+
+
+@pytest.mark.parametrize("record", [None, b"", b"{", b"[1]", b'{"a.zip": 7}', b"\xff"])
+def test_without_a_record_whatever_differs_counts_as_changed(built, record):
+    (built / careful_writing.BUILT).unlink()
+    if record is not None:
+        (built / careful_writing.BUILT).write_bytes(record)
+    outcome = careful_writing.write(
+        built, {"student/01.ipynb": b"one", "a.zip": b"new"}
+    )
+    assert (outcome.same, outcome.left) == (["student/01.ipynb"], ["a.zip"])
+    assert read(built)["a.zip"] == b"zip"
+    assert careful_writing.write(built, {"student/01.ipynb": b"two"}).complete
+
+
+def test_what_cannot_be_written_is_named_and_the_rest_is_built(built):
+    (built / "print").write_bytes(b"a file where a folder should be")
+    (built / "a.zip").unlink()
+    (built / "a.zip").mkdir()
+    files = {"print/01.pdf": b"pdf", "a.zip": b"new", "student/01.ipynb": b"new"}
+    outcome = careful_writing.write(built, files)
+    assert set(outcome.failed) == {"print/01.pdf", "a.zip"}
+    assert not outcome.complete
+    assert read(built)["student/01.ipynb"] == b"new"
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(built, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        careful_writing.write(built, {"a.zip": b"half of the new one"})
+    assert read(built) == {"student/01.ipynb": b"one", "a.zip": b"zip"}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leave the sheets out: other tests build them."""
+    monkeypatch.setattr(command.sheets, "pages", lambda folder: {})
+    monkeypatch.setattr(command.pdf, "print_all", lambda pages: {})
+
+
+def test_make_handouts_says_what_it_left_and_how_to_go_on(quick, tmp_path, capsys):
+    into = tmp_path / "handouts"
+    assert command.main(["build", f"--into={into}"]) == 0
+    assert {f"student/{name}" for name in LABS} | {command.ZIP} <= set(read(into))
+    changed = into / "student" / "02_pca_comparison.ipynb"
+    changed.write_text("my work")
+    capsys.readouterr()
+
+    assert command.main(["build", f"--into={into}"]) == 1
+    said = capsys.readouterr().out
+    assert said.count(str(changed)) == 1
+    assert "make handouts HANDOUTS_ARGS=--force" in said
+    assert changed.read_text() == "my work"
+
+    assert command.main(["build", f"--into={into}", "--force"]) == 0
+    (kept,) = into.glob("student/02_pca_comparison.kept-*.ipynb")
+    assert kept.name in capsys.readouterr().out
+    assert kept.read_text() == "my work"
+    assert changed.read_text() != "my work"
+
+
+# --- The zip -------------------------------------------------------------------------
+
+FILES = command.student_files(LABS, command.student_copies(LABS))
+PACK = """
+import locale, os, sys, time
+from teaching.__main__ import *
+labs = read_labs(ROOT / "notebooks")
+sys.stdout.buffer.write(students_zip.pack(student_files(labs, student_copies(labs))))
+"""
+
+
+def packed(umask, **environment):
+    """Build the zip in another process, and return its bytes."""
+    return subprocess.run(
+        [sys.executable, "-c", PACK],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        **({"umask": umask} if os.name == "posix" else {}),
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+
+
+def test_two_builds_give_the_same_bytes():
+    one = packed(0o022, TZ="UTC", PYTHONHASHSEED="1")
+    other = packed(0o077, TZ="Asia/Tokyo", LC_ALL="C", PYTHONHASHSEED="2")
+    assert one == other == students_zip.pack(dict(reversed(FILES.items())))
+
+
+def test_everybody_may_read_what_is_unpacked():
+    with zipfile.ZipFile(io.BytesIO(students_zip.pack(FILES))) as archived:
+        assert archived.testzip() is None
+        for member in archived.infolist():
+            assert (member.create_system, member.external_attr >> 16) == (3, 0o100644)
+
+
+def test_the_zip_holds_what_students_need_and_nothing_else():
+    folders = {name.split("/")[0] for name in FILES if "/" in name}
+    assert folders == {"data", "labchecks", "labhelpers", "notebooks", "tools"}
+    assert {name for name in FILES if name.startswith("notebooks/")} == {
+        f"notebooks/{name}" for name in LABS
+    }
+    assert {"LICENSE", "LICENSE-TEXT", "START-HERE.txt", "tools/doctor.py"} <= set(
+        FILES
+    )
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs git's list of files")
+def test_only_files_under_version_control_are_in_the_zip():
+    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split()
+    made = {"START-HERE.txt"}
+    assert set(FILES) - made <= set(tracked)
+    helpers = {n for n in tracked if re.match(r"(labhelpers|labchecks)/.*\.py$", n)}
+    data = {name for name in tracked if name.startswith("data/")}
+    assert helpers | data <= set(FILES)
+
+
+def test_a_downloaded_picture_or_a_scratch_file_stays_out(tmp_path):
+    for name in [
+        *students_zip.FILES,
+        "labhelpers/linalg.py",
+        "teaching/x.py",
+    ]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    hidden = tmp_path / "labhelpers" / ".ipynb_checkpoints" / "linalg-checkpoint.py"
+    for path in hidden, tmp_path / "data" / "cifar-10-batches-bin" / "data_batch_1.bin":
+        path.parent.mkdir()
+        path.write_text("")
+    found = students_zip.student_files(tmp_path, {})
+    assert set(found) == {
+        *students_zip.FILES,
+        "labhelpers/linalg.py",
+        students_zip.PAGE,
+    }
+
+
+def test_every_file_of_the_zip_is_copied_as_it_is():
+    made = {f"notebooks/{name}" for name in LABS} | {students_zip.PAGE}
+    for name in set(FILES) - made:
+        assert FILES[name] == (ROOT / name).read_bytes()
+
+
+# --- The zip, unpacked in an empty folder --------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a student's folder")
+    with zipfile.ZipFile(io.BytesIO(students_zip.pack(FILES))) as archived:
+        archived.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def environment(unpacked):
+    """Return an environment in which this Python has the helpers of the folder."""
+    return {**os.environ, "PYTHONPATH": str(unpacked), "OMP_NUM_THREADS": "1"}
+
+
+def test_the_doctor_finds_all_in_order(unpacked, environment):
+    done = subprocess.run(
+        [sys.executable, "tools/doctor.py"],
+        cwd=unpacked,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "FAIL" not in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("[ OK ]") >= 15
+    assert f"the helpers of this folder: {unpacked}" in done.stdout
+    assert done.returncode == 0
+
+
+BUILD = "import sys; from setuptools.build_meta import build_editable as build\n"
+BUILD += "build(sys.argv[1])"
+FIND = """
+import site, sys
+sys.path[:] = [path for path in sys.path if path not in ("", sys.argv[1])]
+site.addsitedir(sys.argv[2])
+import labhelpers
+print(labhelpers.__path__[0])
+"""
+
+
+def test_the_unpacked_folder_can_be_installed(unpacked, tmp_path):
+    """Build what pip would, and use it. Pip itself would change this very Python."""
+    labs, wheel, site = (tmp_path / name for name in ("labs", "wheel", "site"))
+    shutil.copytree(unpacked, labs)
+    wheel.mkdir()
+    build = [sys.executable, "-c", BUILD, str(wheel)]
+    subprocess.run(build, cwd=labs, check=True, capture_output=True)
+    (path,) = wheel.glob("autograd_labs-*.whl")
+    with zipfile.ZipFile(path) as archived:
+        archived.extractall(site)
+    # -S leaves out this Python's own packages, among them the checkout.
+    found = subprocess.check_output(
+        [sys.executable, "-S", "-c", FIND, str(ROOT), str(site)], text=True
+    )
+    assert Path(found.strip()) == labs / "labhelpers"
+
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is missing")
+
+
+@needs_make
+def test_the_makefile_has_the_verbs_that_work_here(unpacked):
+    helped = subprocess.check_output(["make", "help"], cwd=unpacked, text=True)
+    verbs = re.findall(r"^make (\w+) +\S", helped, re.M)
+    assert verbs == ["help", "lab", "doctor", "cifar10", "clean"]
+    for verb in verbs:
+        said = subprocess.check_output(["make", "-n", verb], cwd=unpacked, text=True)
+        assert "handouts" not in said
+        for name in re.findall(r"tools/\w+\.py", said):
+            assert (unpacked / name).exists()
+
+
+@needs_make
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs groups of processes")
+def test_make_lab_opens_on_the_copies_and_builds_nothing(unpacked, environment):
+    for name in LABS:  # a student has worked
+        (unpacked / "notebooks" / name).write_bytes(b"my work on " + name.encode())
+    before = read(unpacked)
+    options = "--no-browser --port=0 --ServerApp.allow_root=True"
+    log = unpacked.parent / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            ["make", "--old-file=.venv/lab", "lab", f"LAB_ARGS={options}"]
+            + [f"BIN={Path(sys.executable).parent}"],
+            cwd=unpacked,
+            env=environment,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        address = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+"
+        url = wait_for(process, lambda: re.search(address, log.read_text()), log)[0]
+        url = url.replace("/lab?", "/api/contents?")
+        listing = wait_for(process, lambda: answer(url), log)
+        names = {entry["name"] for entry in listing["content"]}
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+    assert names == set(LABS)
+    after = read(unpacked)
+    assert {name: after[name] for name in before} == before
+    assert not [name for name in after if name.startswith("handouts/")]
+
+
+def wait_for(process, look, log):
+    """Return what ``look`` finds, as soon as it finds something."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := look()):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    return found
+
+
+def answer(url):
+    """Return what a server says, or None as long as there is none."""
+    try:
+        with urllib.request.urlopen(url) as response:
+            return json.load(response)
+    except urllib.error.URLError:
+        return None
+
+
+def test_the_doctor_knows_the_checksum_of_the_data():
+    from tools import doctor
+
+    assert hashlib.sha256(FILES["data/iris.csv"]).hexdigest() == doctor.IRIS

@@ -1,0 +1,49 @@
+"""Where nothing can print, the rest is built all the same, and the cure is named.
+
+A file of its own: Playwright starts once at a time.
+"""
+
+import sys
+
+import pytest
+
+from teaching import __main__ as command
+from teaching.handing_out import pdf
+
+
+def nothing_installed(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+
+
+def test_no_browser_is_said_with_the_cure(monkeypatch, tmp_path):
+    nothing_installed(monkeypatch, tmp_path)
+    with pytest.raises(pdf.NoBrowser, match=r"no Chromium (.|\n)*playwright install"):
+        pdf.print_all({})
+
+
+def test_no_playwright_is_said_with_the_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    with pytest.raises(pdf.NoBrowser, match=r"Playwright is not (.|\n)*pip install"):
+        pdf.print_all({})
+
+
+def test_a_browser_that_does_not_start_is_said(monkeypatch, tmp_path):
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(pdf, "find_browser", lambda: str(broken))
+    with pytest.raises(pdf.NoBrowser, match="chromium does not start"):
+        pdf.print_all({})
+
+
+def test_without_a_browser_the_rest_is_built(monkeypatch, tmp_path, capsys, pages):
+    nothing_installed(monkeypatch, tmp_path)
+    monkeypatch.setattr(command.sheets, "pages", lambda folder: pages)
+    assert command.main(["build", "--into", str(tmp_path / "out")]) == 0
+    built = {path.name for path in (tmp_path / "out" / "print").iterdir()}
+    assert built == set(pages)
+    assert (tmp_path / "out" / "autograd-labs-student.zip").exists()
+    said = capsys.readouterr().out
+    assert "No PDFs" in said
+    assert "playwright install chromium" in said

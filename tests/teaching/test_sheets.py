@@ -1,0 +1,471 @@
+"""Printed sheets as HTML: nothing is given away, nothing is missing, all can read them.
+
+The second half needs a real browser; set REQUIRE_BROWSER to fail where it is skipped.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image, ImageChops
+
+from teaching.handing_out import fonts, sheets
+from teaching.handing_out.student_copy import student_copy
+from tests import ROOT
+
+LABS = {
+    path.name[:2]: nbformat.read(path, as_version=4)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+}
+KINDS = [(lab, kind) for lab in LABS for kind in sheets.KINDS]
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAA"
+PNG += "SUVORK5CYII="
+
+
+def soup_of(page):
+    """Parse a page, without the long data of fonts and figures."""
+    return BeautifulSoup(re.sub('base64,[^"]{200,}', "", page), "html.parser")
+
+
+def lab_of(*cells):
+    return new_notebook(cells=[new_markdown_cell("# A lab"), *cells])
+
+
+def text_of(page):
+    return soup_of(page).main.get_text()
+
+
+def answer(source, *, cell_id="answer", **metadata):
+    grader = {"grade_id": "a", "grade": False, "solution": True, "locked": False}
+    grader |= {"schema_version": 3, "task": False}
+    source = f"### BEGIN SOLUTION\n{source}\n### END SOLUTION"
+    return new_code_cell(source, id=cell_id, metadata={"nbgrader": grader, **metadata})
+
+
+# --- What is on them -----------------------------------------------------------------
+
+
+def leaks(lab, page):
+    """Return what a page shows of the solutions: lines of 12 characters or more."""
+    copied = "\n".join(cell.source for cell in student_copy(lab).cells)
+    shown = re.sub(r"\s+", " ", text_of(page))
+    secrets = []
+    for cell in lab.cells:
+        for region in re.findall(sheets.REGION, cell.source, re.M | re.S):
+            if cell.cell_type == "markdown":
+                region = soup_of(sheets._text(region, ".")).get_text()
+                region = region.replace(". ", ".\n")
+            lines = [re.sub(r"\s+", " ", line.strip()) for line in region.splitlines()]
+            secrets += [s for s in lines if len(s) >= 12 and s not in copied]
+    assert secrets
+    return [secret for secret in secrets if secret in shown], secrets
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_students_see_no_line_of_a_solution(pages, lab):
+    assert leaks(LABS[lab], pages[f"{lab}_student.html"])[0] == []
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_teachers_see_every_line_of_the_solutions(pages, lab):
+    found, secrets = leaks(LABS[lab], pages[f"{lab}_solutions.html"])
+    assert found == secrets
+
+
+def test_a_second_region_in_a_cell_is_no_leak():
+    cell = answer("first = 1", tags=["lines-2"])
+    cell.source += "\nbetween = 2\n### BEGIN SOLUTION\nsecret = 3\n### END SOLUTION"
+    page = sheets.sheet(lab_of(cell))
+    assert "between" in text_of(page)
+    assert not re.search("first|secret", text_of(page))
+    assert re.search(
+        "first.*secret", text_of(sheets.sheet(lab_of(cell), solutions=True)), re.S
+    )
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_what_checks_say_is_not_on_a_students_sheet(pages, lab):
+    verdict = r"(Exercise|Prediction) [\w.-]+, [\w ]+: right"
+    assert not re.search(verdict, text_of(pages[f"{lab}_student.html"]))
+    assert re.search(verdict, text_of(pages[f"{lab}_solutions.html"]))
+
+
+@pytest.mark.parametrize(("lab", "kind"), KINDS)
+def test_no_mark_is_printed(pages, lab, kind):
+    assert not re.search(
+        "BEGIN|END (SOLUTION|HIDDEN|MARK)", text_of(pages[f"{lab}_{kind}.html"])
+    )
+
+
+@pytest.mark.parametrize("solutions", [False, True])
+def test_hidden_tests_are_not_printed(solutions):
+    cell = new_code_cell(
+        "seen = 1\n### BEGIN HIDDEN TESTS\nhidden = 2\n### END HIDDEN TESTS\n",
+        metadata={
+            "nbgrader": {
+                "grade_id": "b",
+                "grade": True,
+                "solution": False,
+                "locked": True,
+                "points": 1,
+                "schema_version": 3,
+                "task": False,
+            }
+        },
+    )
+    text = text_of(sheets.sheet(lab_of(cell), solutions=solutions))
+    assert "seen" in text
+    assert "hidden" not in text.lower()
+
+
+def given_away(page):
+    """Return the predictions whose answer is on the same page, or further up."""
+    asked, found = None, []
+    for tag in soup_of(page).main.find_all(True):
+        kinds = set(tag.get("class", []))
+        if "space" in kinds and "prediction" in tag.get_text():
+            asked = tag.find_previous(string=re.compile("Predict"))
+        elif "turn" in kinds:
+            asked = None
+        elif asked and (tag.name in {"img", "table"} or "output" in kinds):
+            found.append(asked.find_parent().parent.get_text())
+            asked = None
+    return found
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_what_answers_a_prediction_is_overleaf(pages, lab):
+    page = pages[f"{lab}_student.html"]
+    assert given_away(page) == []
+    assert given_away(re.sub('<div class="turn">.*?</div>', "", page))
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_prediction_and_answer_has_the_space_that_its_tag_says(pages, lab):
+    wanted = []
+    for cell in LABS[lab].cells:
+        wanted += re.findall(r"lines-(\d+)", " ".join(cell.metadata.get("tags", [])))
+    spaces = soup_of(pages[f"{lab}_student.html"]).select(".space")
+    assert [str(len(space.select(".rule"))) for space in spaces] == wanted
+    assert not soup_of(pages[f"{lab}_solutions.html"]).select(".space")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_request_to_predict_has_space(pages, lab):
+    asked = sum("**Predict" in cell.source for cell in LABS[lab].cells)
+    labels = soup_of(pages[f"{lab}_student.html"]).select(".space .label")
+    assert sum("prediction" in label.get_text() for label in labels) == asked
+
+
+def test_lettered_answers_get_boxes_to_tick():
+    ask = new_markdown_cell(
+        "**Predict.** Is it (a) up, (b) down?", metadata={"tags": ["lines-1"]}
+    )
+    choices = soup_of(sheets.sheet(lab_of(ask))).select(".choice")
+    assert [choice.get_text().strip() for choice in choices] == ["a", "b"]
+
+
+def test_an_answer_without_space_is_refused():
+    with pytest.raises(ValueError, match="cell 'sum' .* tag the cell lines-8"):
+        sheets.sheet(lab_of(answer("x = 1", cell_id="sum")))
+
+
+# --- Formulas, code, outputs ---------------------------------------------------------
+
+
+def formulas(lab):
+    """Return the formulas of a lab, found without a Markdown parser."""
+    found = []
+    for cell in lab.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"`[^`]*`", "", cell.source)
+            found += re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, re.S)
+    return found
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_formula_is_converted(pages, lab):
+    soup = soup_of(pages[f"{lab}_solutions.html"])
+    wanted = formulas(LABS[lab])
+    assert len(soup.select("math")) == len(wanted) > 10
+    assert len(soup.select("math[display=block]")) == sum(f[1] == "$" for f in wanted)
+    for tag in soup.select("math, pre, code, style"):
+        tag.decompose()
+    assert "$" not in soup.get_text()
+    assert not soup.select("merror, mtext:-soup-contains('\\\\')")
+
+
+def test_a_formula_that_cannot_be_converted_is_refused_with_its_cell():
+    cell = new_markdown_cell(r"So $\nosuchcommand{x}$.", id="here")
+    with pytest.raises(
+        ValueError, match=r"cell 'here' must be printable: .*nosuchcommand"
+    ):
+        sheets.sheet(lab_of(cell))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "count"),
+    [
+        ("`$x$` and `$y`", ["$x$", "$y"], 0),
+        ("    price = '$x$'", ["price = '$x$'"], 0),
+        ("```python\nprice = '$x$'\n```", ["price = '$x$'"], 0),
+        ("| a | b |\n|---|---|\n| $x$ | $y_1$ |\n", [], 2),
+        ("- in a list $x$\n\n> quoted $$y$$", [], 2),
+        ("\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}", [], 1),
+        ("# $x$ in a heading", [], 1),
+        ("it costs \\$5 and $x < y$", ["$5"], 1),
+    ],
+)
+def test_formulas_are_told_from_dollars(source, shown, count):
+    soup = soup_of(sheets.sheet(lab_of(new_markdown_cell(source)))).main
+    assert len(soup.select("math")) == count
+    assert [text for text in shown if text in soup.get_text()] == shown
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_code_is_printed_as_it_is_but_for_empty_lines(pages, lab):
+    shown = soup_of(pages[f"{lab}_solutions.html"]).select("pre.code")
+    shown = "".join(pre.get_text() for pre in shown)
+    wanted = [
+        line
+        for cell in LABS[lab].cells
+        if cell.cell_type == "code" and "checks.prediction(" not in cell.source
+        for line in cell.source.splitlines()
+        if line.strip() and not re.match(r"\s*### (BEGIN|END)", line)
+    ]
+    assert [line for line in shown.splitlines() if line in wanted] == wanted
+
+
+def outputs_of(*outputs):
+    page = sheets.sheet(lab_of(new_code_cell("1", outputs=list(outputs))))
+    return [pre.get_text() for pre in soup_of(page).select("main .output")]
+
+
+def test_neither_bars_nor_widgets_nor_tracebacks_are_printed():
+    bar = new_output("stream", name="stderr", text="100%|███| 5/5 [00:01<00:00]\n")
+    redrawn = new_output("stream", name="stdout", text="10 %\r50 %\rdone\nnext\r\n")
+    widget = {
+        "application/vnd.jupyter.widget-view+json": {},
+        "text/plain": "IntSlider()",
+    }
+    error = new_output(
+        "error",
+        ename="RuntimeError",
+        evalue="no graph",
+        traceback=["\x1b[31m/home/x.py"],
+    )
+    coloured = new_output("stream", name="stdout", text="\x1b[1mbold\x1b[0m <b>")
+    shown = outputs_of(
+        bar, redrawn, new_output("display_data", data=widget), error, coloured
+    )
+    assert shown == ["done\nnext", "RuntimeError: no graph", "bold <b>"]
+
+
+@pytest.mark.parametrize(
+    ("html", "headers", "cells"),
+    [
+        ("<tr><th></th><th>a</th></tr>", ["col"], 1),
+        (
+            "<tr><th></th><th>a</th></tr><tr><th>name</th><th></th></tr>",
+            ["col", "col"],
+            0,
+        ),
+    ],
+)
+def test_tables_have_headers(html, headers, cells):
+    html = (
+        f"<style>td {{}}</style><table border=1 class=dataframe><thead>{html}</thead>"
+    )
+    html += "<tbody><tr><th>1</th><td>2</td></tr></tbody></table>"
+    output = new_output("display_data", data={"text/html": html, "text/plain": "no"})
+    page = sheets.sheet(lab_of(new_code_cell("1", outputs=[output])))
+    table = soup_of(page).table
+    assert [th["scope"] for th in table.thead.select("th")] == headers
+    assert len(table.thead.select("td")) == cells
+    assert table.tbody.th["scope"] == "row"
+    assert all(th.get_text() for th in table.select("th"))
+    assert not table.select("[border], [style]")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_figure_of_the_worked_lab_is_there_with_its_text(pages, lab):
+    alts = [
+        output.metadata["image/png"]["alt"]
+        for cell in LABS[lab].cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    for kind in sheets.KINDS:
+        images = soup_of(pages[f"{lab}_{kind}.html"]).select("img")
+        assert [image["alt"] for image in images] == alts
+
+
+def test_a_figure_without_text_is_refused():
+    output = new_output("display_data", data={"image/png": PNG})
+    with pytest.raises(ValueError, match="a figure needs an alt text"):
+        outputs_of(output)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["![far](https://example.org/a.png)", "<script>1</script>", "<img src='a.png'>"],
+)
+def test_what_lies_elsewhere_is_refused(source):
+    with pytest.raises(ValueError, match="complete in itself"):
+        sheets.sheet(lab_of(new_markdown_cell(source)))
+
+
+def test_a_picture_beside_the_lab_is_taken_in(tmp_path):
+    (tmp_path / "a.png").write_bytes(base64.b64decode(PNG))
+    page = sheets.sheet(lab_of(new_markdown_cell("![dot](a.png)")), folder=tmp_path)
+    assert soup_of(page).img["src"] == f"data:image/png;base64,{PNG}"
+
+
+@pytest.mark.parametrize(("lab", "kind"), KINDS)
+def test_headings_are_in_order_and_the_language_is_named(pages, lab, kind):
+    soup = soup_of(pages[f"{lab}_{kind}.html"])
+    levels = [int(tag.name[1]) for tag in soup.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert soup.html["lang"] == "en-GB"
+    assert soup.h1.get_text() in soup.title.get_text()
+
+
+def test_another_process_builds_the_same_bytes(pages):
+    code = (
+        "import hashlib, sys, nbformat; from teaching.handing_out import sheets; "
+        "page = sheets.sheet(nbformat.read(sys.argv[1], as_version=4)); "
+        "print(hashlib.sha256(page.encode()).hexdigest())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "notebooks/01_factorisation.ipynb")],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = hashlib.sha256(pages["01_student.html"].encode()).hexdigest()
+    assert run.stdout.strip() == ours
+
+
+@pytest.mark.parametrize(("lab", "kind"), KINDS)
+def test_the_fonts_have_every_character(pages, lab, kind):
+    held = frozenset().union(*(fonts.covered(*face) for face in fonts.FACES.values()))
+    missing = {c for c in text_of(pages[f"{lab}_{kind}.html"]) if ord(c) not in held}
+    assert {c for c in missing if c.isprintable()} == set()
+
+
+# --- In a real browser ---------------------------------------------------------------
+
+
+@pytest.fixture
+def tab(chromium):
+    """Return a tab without a network, and the addresses that it asks for."""
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, offline=True
+    )
+    tab, asked = context.new_page(), []
+    context.on("request", lambda request: asked.append(request.url))
+    yield SimpleNamespace(page=tab, asked=asked)
+    context.close()
+
+
+def opened(tab, tmp_path, page):
+    path = tmp_path / "sheet.html"
+    path.write_text(page, encoding="utf-8")
+    tab.page.goto(path.as_uri())
+    tab.page.evaluate("document.fonts.ready.then(() => true)")
+    return tab.page
+
+
+@pytest.mark.parametrize(("lab", "kind"), KINDS)
+def test_it_opens_offline_and_fits_when_zoomed(pages, tab, tmp_path, lab, kind):
+    page = opened(tab, tmp_path, pages[f"{lab}_{kind}.html"])
+    assert [url for url in tab.asked if not url.startswith("data:")] == [page.url]
+    states = page.evaluate("[...document.fonts].map(f => [f.family, f.status])")
+    assert ["Sheet Math", "loaded"] in [[f.strip('"'), state] for f, state in states]
+    assert "error" not in {state for _, state in states}
+    assert small_formulas(page) == []
+    page.set_viewport_size({"width": 640, "height": 450})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+
+
+def small_formulas(page):
+    script = """[...document.querySelectorAll("math")].map(m => [m.textContent,
+        m.getBoundingClientRect()]).filter(([_, b]) => b.width < 3 || b.height < 5)"""
+    return page.evaluate(script)
+
+
+def complaints(page):
+    found = Axe().run(page).response["violations"]
+    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+# Students' sheets are made of the same parts, so one of them will do: axe is slow.
+@pytest.mark.parametrize("name", ["01_student", *(f"{lab}_solutions" for lab in LABS)])
+def test_axe_has_no_complaint(pages, tab, tmp_path, name):
+    assert complaints(opened(tab, tmp_path, pages[f"{name}.html"])) == []
+
+
+def test_axe_complains_of_a_figure_without_text(pages, tab, tmp_path):
+    page = re.sub(' alt="[^"]*"', "", pages["01_student.html"], count=1)
+    assert complaints(opened(tab, tmp_path, page)) == ["image-alt"]
+
+
+def test_a_request_would_be_seen(pages, tab, tmp_path):
+    page = pages["01_student.html"].replace(
+        "</main>", "<img src='http://a.test/b'></main>"
+    )
+    opened(tab, tmp_path, page)
+    assert "http://a.test/b" in tab.asked
+
+
+def test_the_cut_font_draws_every_formula_as_the_whole_font_does(pages, tab):
+    found = set(re.findall("<math.*?</math>", "".join(pages.values()), re.S))
+    maths = "".join(f"<p>{each}</p>" for each in sorted(found))
+    whole = fonts.path(*fonts.FACES["Sheet Math", 400, "normal"]).read_bytes()
+    source = f"data:font/ttf;base64,{base64.b64encode(whole).decode()}"
+    face = f'@font-face {{ font-family: "Sheet Math"; src: url("{source}"); }}'
+    cut, wanted, none = (
+        picture(tab.page, f"{css} math {{ font: 20px 'Sheet Math'; }}", maths)
+        for css in (fonts.css(maths), face, "")
+    )
+    # Hints for small sizes differ a little; a missing sign would be black on white.
+    assert cut.size == wanted.size
+    assert most_different(cut, wanted) < 100
+    assert none.size != wanted.size or most_different(none, wanted) > 200
+
+
+def picture(page, css, body):
+    page.set_content(f"<style>{css}</style>{body}")
+    page.evaluate("document.fonts.ready.then(() => true)")
+    return Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L")
+
+
+def most_different(one, other):
+    return ImageChops.difference(one, other).getextrema()[1]
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a4_is_wide_enough_and_no_line_of_code_is_wrapped(pages, tab, tmp_path, lab):
+    page = opened(tab, tmp_path, pages[f"{lab}_solutions.html"])
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": round((210 - 2 * 18) / 25.4 * 96), "height": 900})
+    script = """[...document.querySelectorAll(".line")].filter(line =>
+        line.offsetHeight > 1.5 * parseFloat(getComputedStyle(line).lineHeight)
+    ).map(line => line.textContent)"""
+    assert page.evaluate(script) == []
+    # Else Chromium would print everything smaller.
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

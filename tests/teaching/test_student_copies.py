@@ -1,0 +1,372 @@
+"""The students' copies: nothing of the solutions, and labs that run all the same.
+
+Without answers every copy is run. With right ones and with wrong ones only one lab is,
+since nbval runs the worked labs; set EVERY_COPY to run all (minutes).
+"""
+
+import ast
+import asyncio
+import copy
+import html
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from teaching.__main__ import read_labs, student_copies, student_files
+from teaching.handing_out import leaks, students_zip
+from teaching.handing_out.student_copy import student_copy
+from tests import ROOT
+
+LABS = read_labs(ROOT / "notebooks")
+COPIES = {name: student_copy(lab) for name, lab in LABS.items()}
+FILES = student_files(LABS, student_copies(LABS))
+HELPERS = "\n".join(
+    content.decode()
+    for name, content in FILES.items()
+    if name.startswith(("labhelpers/", "labchecks/"))
+)
+EVERY = list(LABS) if os.environ.get("EVERY_COPY") else []
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+GRADED = {"schema_version": 3, "grade": False, "locked": False, "task": False}
+PROGRESS = """
+import json
+print(json.dumps(checks.progress()["state"].to_dict()))
+"""
+
+
+def pieces(cell):
+    """Split a worked cell into what stands before, in and after its solution."""
+    lines = cell.source.split("\n")
+    marks = [i for i, line in enumerate(lines) if BEGIN in line or END in line]
+    if not marks:
+        return None
+    begin, end = marks
+    parts = lines[:begin], lines[begin + 1 : end], lines[end + 1 :]
+    return ["\n".join(part) for part in parts]
+
+
+def pairs(name):
+    return list(zip(LABS[name].cells, COPIES[name].cells, strict=True))
+
+
+def stub(worked, cell):
+    """Return what stands in the copy between what the worked cell leaves."""
+    before, _, after = pieces(worked)
+    inside = cell.source.removeprefix(before).removesuffix(after)
+    assert "\n".join(filter(None, [before, inside.strip("\n"), after])) == cell.source
+    return inside.strip("\n")
+
+
+def graded(source, *, kind=new_code_cell, solution=True, **metadata):
+    cell = kind(source, id="answer-here")
+    grader = GRADED | {"grade_id": "answer", "solution": solution} | metadata
+    cell.metadata["nbgrader"] = grader
+    return cell
+
+
+# --- The copies, cell by cell --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_copy_is_the_lab_without_its_solutions(name):
+    for worked, cell in pairs(name):
+        assert (cell.id, cell.cell_type) == (worked.id, worked.cell_type)
+        if not pieces(worked):
+            assert cell.source == worked.source
+        elif cell.cell_type == "code":
+            assert re.search(r"# YOUR (CODE|ANSWER) HERE \(.+\)", stub(worked, cell))
+            ast.parse(cell.source)
+        else:
+            assert stub(worked, cell).startswith("*YOUR ANSWER HERE (Question ")
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_stub_names_the_exercise_above_it(name):
+    heading = ""
+    for worked, cell in pairs(name):
+        if numbers := re.findall(r"(?:Exercise|Question) [\d.]+b?(?= ·)", cell.source):
+            heading = numbers[-1]
+        elif pieces(worked):
+            asked = "your prediction" if "prediction(" in cell.source else heading
+            assert f"HERE ({asked})" in cell.source
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_only_answers_can_be_changed_and_nothing_deleted(name):
+    for worked, cell in pairs(name):
+        assert cell.metadata["deletable"] is False
+        assert cell.metadata.get("editable", True) is bool(pieces(worked))
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_copy_has_no_outputs_and_is_valid(name):
+    for cell in COPIES[name].cells:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+    nbformat.validate(COPIES[name])
+    assert "SOLUTION" not in nbformat.writes(COPIES[name])
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_lab_is_left_alone_and_the_copy_is_always_the_same(name):
+    before = copy.deepcopy(LABS[name])
+    assert student_copy(LABS[name]) == COPIES[name]
+    assert LABS[name] == before
+
+
+def test_hidden_tests_and_marking_notes_are_left_out():
+    test = "assert f(1) == 1\n### BEGIN HIDDEN TESTS\nassert f(7) == 49\n"
+    cell = graded(
+        test + "### END HIDDEN TESTS", solution=False, grade=True, locked=True, points=1
+    )
+    result = student_copy(new_notebook(cells=[cell]))
+    assert result.cells[0].source == "assert f(1) == 1"
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (graded(f"{BEGIN}\nx = 1"), "no end solution"),
+        (graded(f"{BEGIN}\n{BEGIN}\nx = 1\n{END}"), "nested"),
+        (new_code_cell(f"{BEGIN}\nx = 1\n{END}", id="answer-here"), "non-solution"),
+        (graded(f"if True:\n{BEGIN}\n    x = 1\n{END}"), "Python with its stub"),
+        (graded("f(1)\n### BEGIN HIDDEN TESTS", solution=False), "hidden tests"),
+    ],
+)
+def test_a_lab_that_cannot_be_cut_is_refused_by_name(cell, words, caplog):
+    with pytest.raises(ValueError, match="answer-here") as refused:
+        student_copy(new_notebook(cells=[cell]))
+    assert words in str(refused.value)
+
+
+def test_two_answers_of_one_name_are_refused():
+    one, other = (graded(f"{BEGIN}\nx = 1\n{END}") for _ in range(2))
+    other.id = "another"
+    with pytest.raises(ValueError, match="metadata that nbgrader accepts"):
+        student_copy(new_notebook(cells=[one, other]))
+
+
+# --- Leaks ---------------------------------------------------------------------------
+
+# What is shown as a lesson in a lab, before an exercise asks to put it together.
+SHOWN = """
+A -= lr * A.grad
+A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+A.grad = B.grad = None
+B -= lr * B.grad
+U.grad = V.grad = None
+loss = ((A - U @ V.T) ** 2).sum()
+loss.backward()
+losses.append(loss.item())
+with torch.no_grad():
+""".strip().split("\n")
+
+
+def own_secrets(name):
+    """Return the lines to look for in one lab, found without ``leaks``."""
+    lines = set()
+    for cell in LABS[name].cells:
+        if parts := pieces(cell):
+            lines |= {line.strip() for line in parts[1].split("\n")}
+    lines = {line for line in lines if len(line) >= 12}
+    return {line for line in lines if line not in HELPERS and line not in SHOWN}
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_no_line_of_a_solution_is_in_a_copy(name):
+    content = FILES[f"notebooks/{name}"]
+    lines = own_secrets(name)
+    assert len(lines) >= 10
+    assert lines <= set(leaks.secrets({name: LABS[name]}, HELPERS))
+    assert leaks.found(lines, content) == []
+    assert leaks.found(lines, nbformat.writes(LABS[name]).encode()) == sorted(lines)
+
+
+def test_no_line_of_any_solution_is_in_the_zip():
+    lines = set().union(*map(own_secrets, LABS))
+    for name, content in FILES.items():
+        assert (name, leaks.found(lines, content)) == (name, [])
+
+
+def test_what_a_lab_shows_of_its_solutions_is_meant():
+    assert sorted(leaks.shown(LABS)) == sorted(SHOWN)
+
+
+def spoilt(plant):
+    """Return a copy of lab 01 with something planted in it."""
+    result = copy.deepcopy(COPIES["01_factorisation.ipynb"])
+    plant(result, "return (U @ V.T).detach()")
+    return nbformat.writes(result).encode()
+
+
+def in_text(lab, line):
+    lab.cells.append(new_markdown_cell(f"One writes `{line}`, of course."))
+
+
+def in_wrapped_text(lab, line):
+    wrapped = line.replace(" @", "\n  @")
+    lab.cells.append(new_markdown_cell(f"One writes {wrapped}"))
+
+
+def in_metadata(lab, line):
+    lab.cells[3].metadata["nbgrader"] = {"was": ["def f():", line]}
+
+
+def in_notebook_metadata(lab, line):
+    lab.metadata[line] = 1
+
+
+def in_an_output(lab, line):
+    lab.cells[1].outputs = [new_output("stream", text=f'"{line}"\n')]
+
+
+def in_html(lab, line):
+    page = {"text/html": f"<pre>{html.escape('a < b; ' + line)}</pre>"}
+    lab.cells[1].outputs = [new_output("display_data", page)]
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        in_text,
+        in_wrapped_text,
+        in_metadata,
+        in_notebook_metadata,
+        in_an_output,
+        in_html,
+    ],
+)
+def test_a_planted_leak_is_found(plant):
+    content = spoilt(plant)
+    assert leaks.found(own_secrets("01_factorisation.ipynb"), content) == [
+        "return (U @ V.T).detach()"
+    ]
+
+
+@pytest.mark.parametrize("written", [ascii, json.dumps, html.escape, str])
+def test_a_leak_is_found_however_it_is_written(written):
+    line = 'print("a ≠ b" if a < b else f"{σ}")'
+    content = json.dumps({"cells": [{"source": [written(line)]}]}).encode()
+    assert leaks.found([line], content) == [line]
+
+
+def test_a_sentence_of_a_written_answer_and_code_without_its_comment_are_secret():
+    lines = leaks.secrets(LABS, HELPERS)
+    assert "predicted_gradient = 0.0" in lines
+    (where,) = {where for line, where in lines.items() if "whatever method" in line}
+    assert where == "01_factorisation.ipynb, why-answer"
+    assert any(line.startswith("Descent goes downhill") for line in lines)
+
+
+def test_a_leak_stops_the_build(monkeypatch, tmp_path):
+    page = tmp_path / students_zip.PAGE
+    page.write_text("Tip: return (U @ V.T).detach()")
+    original = students_zip.student_files
+    spoil = {"START-HERE.txt": page.read_bytes()}
+    monkeypatch.setattr(students_zip, "student_files", lambda *a: original(*a) | spoil)
+    with pytest.raises(ValueError, match=r"START-HERE.txt .*completion-solution"):
+        student_files(LABS, student_copies(LABS))
+
+
+# --- Run -----------------------------------------------------------------------------
+
+
+def run(notebook):
+    """Execute a notebook as it is; return the state of each exercise and prediction."""
+    notebook.cells.append(new_code_cell(PROGRESS, id="progress-of-all"))
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=120,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
+    )
+    # Raises where a cell does, unless it is tagged raises-exception. A loop of its own,
+    # which is closed again, since this may run in a thread.
+    asyncio.run(client.async_execute(env=os.environ | ALONE))
+    return json.loads(notebook.cells[-1].outputs[-1].text)
+
+
+def filled(name, answer):
+    """Return a copy with ``answer(worked cell, its solution)`` for each code stub."""
+    result = copy.deepcopy(COPIES[name])
+    for worked, cell in zip(LABS[name].cells, result.cells):
+        if (parts := pieces(worked)) and cell.cell_type == "code":
+            cell.source = "\n".join([parts[0], answer(worked, parts[1]), parts[2]])
+    return result
+
+
+def wrong_answer(worked, solution):
+    """Return an answer of the wrong kind, and to every third question none."""
+    if len(worked.source) % 3 == 0:
+        indent = re.match(r"\s*", solution)[0]
+        return f"{indent}raise NotImplementedError" if indent else "pass"
+    if solution.startswith(" "):
+        return "    return 'a text'"
+    names = re.findall(r"^(\w+) = ", solution, re.M)
+    return "\n".join(f"{name} = 'a text'" for name in names)
+
+
+ALONE = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+
+
+@pytest.fixture(scope="module")
+def unanswered():
+    """Run the copies as they are, two at a time: {name: (notebook, a Future)}."""
+    with ThreadPoolExecutor(2) as pool:
+        notebooks = copy.deepcopy(COPIES)
+        yield {
+            name: (notebook, pool.submit(run, notebook))
+            for name, notebook in notebooks.items()
+        }
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_copy_without_answers_runs_to_its_end(unanswered, name):
+    notebook, running = unanswered[name]
+    states = running.result()
+    assert set(states.values()) == {"not begun"}
+    said = [shown(out) for cell in notebook.cells for out in cell.get("outputs", [])]
+    goes_on = [text for text in said if "the lab goes on with training." in text]
+    assert len(goes_on) == (name[:2] in ("01", "03"))
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_with_its_solutions_put_back_a_copy_is_the_lab_in_which_all_is_right(name):
+    again = filled(name, lambda worked, solution: solution)
+    for worked, cell in zip(LABS[name].cells, again.cells, strict=True):
+        if cell.cell_type == "code":
+            assert ast.unparse(parsed(cell)) == ast.unparse(parsed(worked))
+    said = [shown(out) for cell in LABS[name].cells for out in cell.get("outputs", [])]
+    verdicts = re.findall(r"^(?:Exercise|Prediction) .+: (.+)$", "\n".join(said), re.M)
+    assert set(verdicts) == {"right."}
+
+
+@pytest.mark.parametrize("name", EVERY or ["02_pca_comparison.ipynb"])
+def test_with_its_solutions_put_back_every_check_passes(name):
+    states = run(filled(name, lambda worked, solution: solution))
+    assert set(states.values()) == {"right"}
+    asked = [cell.source for cell in LABS[name].cells if "checks." in cell.source]
+    asked = set(re.findall(r"checks\.(?!progress)\w+\([\[\w\"-]+", "\n".join(asked)))
+    assert len(states) == len(asked)
+
+
+@pytest.mark.parametrize("name", EVERY or ["01_factorisation.ipynb"])
+def test_wrong_answers_do_not_stop_a_lab(name):
+    states = run(filled(name, wrong_answer))
+    assert {"not right yet"} <= set(states.values()) <= {"not right yet", "not begun"}
+
+
+def shown(output):
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
+
+
+def parsed(cell):
+    return ast.parse(TransformerManager().transform_cell(cell.source))
