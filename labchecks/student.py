@@ -13,12 +13,14 @@ import re
 import sysconfig
 import threading
 import traceback
+import tracemalloc
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 16_180  # of the check's own draws, plus what the caller adds
@@ -41,6 +43,17 @@ class Wrong(Exception):
 
 class NotBegun(Exception):
     """There is no answer yet."""
+
+
+class Measured(NamedTuple):
+    """What a call returned, how much torch multiplied, and how much it held.
+
+    ``peak``: bytes that NumPy and Python held at most, besides what they had before.
+    """
+
+    result: object
+    multiplications: int
+    peak: int
 
 
 class _TimeUp(BaseException):
@@ -72,17 +85,28 @@ class Student:
 
     def __call__(self, *args, **kwargs):
         """Return the student's result, or raise Wrong or NotBegun."""
+        return self._call(self.function, args, kwargs)
+
+    def measure(self, *args, **kwargs):
+        """Call as ever, and return a Measured.
+
+        A function that lives in another process measures itself there, by a method
+        ``measured`` that takes its arguments.
+        """
+        here = functools.partial(measure, self.function)
+        there = getattr(self.function, "measured", here)
+        return self._call(there, args, kwargs)
+
+    def _call(self, call, args, kwargs):
         given = [*args, *kwargs.values()]
         names = [*self.signature.parameters][: len(args)] + [*kwargs]
         before = copy.deepcopy(given)
         if "generator" in self.signature.parameters:
             kwargs = kwargs | {"generator": self.generator()}
-        torch.default_generator.manual_seed(self.seed)
-        np.random.seed(self.seed)  # noqa: NPY002
-        random.seed(self.seed)
+        seed_all(self.seed)
         settings, seeds = _settings(), _seeds()
         try:
-            result = self.function(*args, **kwargs)
+            result = call(*args, **kwargs)
         except _TimeUp:
             raise
         except BaseException as error:
@@ -97,7 +121,8 @@ class Student:
             for name, state in _seeds().items()
             if state != seeds[name]
         ]
-        if result is ... or (result is None and _is_empty(self.function)):
+        value = result.result if isinstance(result, Measured) else result
+        if value is ... or (value is None and _is_empty(self.function)):
             raise NotBegun
         for name, old, new in zip(names, before, given):
             if not _same(old, new):
@@ -116,6 +141,47 @@ class Student:
         except TypeError:
             return not self.signature.parameters
         return True
+
+
+def measure(function, *args, **kwargs):
+    """Call a function, and return a Measured."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    try:
+        with FlopCounterMode(display=False) as counter:
+            result = function(*args, **kwargs)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        if not tracing:
+            tracemalloc.stop()
+    return Measured(result, counter.get_total_flops() // 2, peak)
+
+
+@contextlib.contextmanager
+def same_state_after():
+    """Put back torch's settings and all global random numbers after a block.
+
+    Gives a list, which then holds the names of the settings that the block changed.
+    """
+    settings, states, changed = _settings(), _random_states(), []
+    try:
+        yield changed
+    finally:
+        now = _settings()
+        changed += [name for name in now if now[name] != settings[name]]
+        _restore(settings)
+        for put_back, state in states:
+            put_back(state)
+
+
+def seed_all(seed):
+    """Seed the global random numbers of torch, NumPy and Python."""
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
 
 
 def kind(value):
@@ -229,8 +295,8 @@ def protected(verdict, seconds):
             work()
 
     thread = threading.Thread(target=quiet, daemon=True)
-    settings, states = _settings(), _random_states()
     with (
+        same_state_after(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(_Printed()),
@@ -244,9 +310,6 @@ def protected(verdict, seconds):
                 if thread.is_alive():
                     _raise_in(thread)
                     thread.join(0.05)
-            _restore(settings)
-            for put_back, state in states:
-                put_back(state)
     if not outcome:
         hint = "A loop that does not end, or far more steps than num_epochs asks for?"
         limit = f"an answer within {seconds:g} seconds"
