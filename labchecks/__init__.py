@@ -1,66 +1,16 @@
-"""One check for each exercise, for the student: ``checks.pca_scores(pca_scores)``.
+"""Answers back to the student: one check for each exercise, one module for each lab.
 
-A check tries the answer on small problems of its own and returns a Check: true in
-``if``, and shown as one line where the answer is right. Where it is wrong, the lines
-say what was seen, what was expected, the likely cause and where to look. It raises
-nothing.
+A notebook says ``from labchecks import lab04 as checks`` and, under an exercise,
+``checks.best_encoder(best_encoder)``. A check tries the answer on small problems of its
+own and returns a Check: true in ``if``, and shown as one line where the answer is
+right. Where it is wrong, the lines say what was seen, what was expected, the likely
+cause and where to look. It raises nothing.
 
 Every check takes, besides the answer and what it is judged by, ``seed``, an int for
 other problems, and ``seconds``, the time limit. Messages do not differ between runs.
+
+From the ground up: ``student`` calls the answer safely, ``readers`` read what comes
+back, ``verdicts`` show and record, ``cases`` compare and name the slip, ``follow`` does
+so for a loop, step by step, ``predictions`` hold what was asked before. A lab's file
+states its exercises, and no more.
 """
-
-from labchecks._counts import multiplications
-from labchecks._spectrum import orthogonal, spectrum_limits
-from labchecks.lab01 import (
-    complete,
-    gd_factorise_ad,
-    largest_lr_factorisation,
-    svd_loss,
-)
-from labchecks.lab02 import (
-    best_linear_map,
-    pca_scores,
-    predicted_cond,
-    scores_from_factors,
-    split,
-)
-from labchecks.lab03 import evaluate, mlp_train, predicted_gradient
-from labchecks.lab04 import (
-    autoencoder_loss,
-    best_encoder,
-    best_rate,
-    largest_lr_autoencoder,
-    train_ab,
-)
-from labchecks.lab05 import minibatch_loss, train_epoch
-from labchecks.predictions import prediction
-from labchecks.verdicts import Check, progress, strict
-
-__all__ = [
-    "Check",
-    "autoencoder_loss",
-    "best_encoder",
-    "best_linear_map",
-    "best_rate",
-    "complete",
-    "evaluate",
-    "gd_factorise_ad",
-    "largest_lr_autoencoder",
-    "largest_lr_factorisation",
-    "minibatch_loss",
-    "mlp_train",
-    "multiplications",
-    "orthogonal",
-    "pca_scores",
-    "predicted_cond",
-    "predicted_gradient",
-    "prediction",
-    "progress",
-    "scores_from_factors",
-    "spectrum_limits",
-    "split",
-    "strict",
-    "svd_loss",
-    "train_ab",
-    "train_epoch",
-]

@@ -3,128 +3,116 @@
 import numpy as np
 import torch
 
-from labchecks.compare import (
-    Descent,
-    expect,
-    follow,
-    measured_start,
-    near,
-    number,
-    recognise,
-    recognise_number,
-    scalar,
-    tensor,
-    tensors,
-)
-from labchecks.predictions import prediction  # noqa: F401
-from labchecks.student import Hint, Student
-from labchecks.verdicts import Check, exercise, progress, strict  # noqa: F401
+from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
+from labchecks.follow import Descent, Drawn, Training
+from labchecks.predictions import predictions
+from labchecks.readers import Matrix, Number, Tensors, expect
+from labchecks.student import Hint
+from labchecks.verdicts import progress as progress
+from labchecks.verdicts import strict as strict
 from labhelpers import linalg
 
 OTHER_START = (
     "the start is not torch.rand(…, generator=generator), first U, then V, in A's "
     "dtype. It works, but the numbers will differ from the lab's."
 )
-DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 QUESTION, FLOOR = "lab 01, The question", "lab 01, How good is 15.2?"
 RATE = "lab 01, The largest learning rate"
+MEAN = Hint("The loss is a sum, not a mean.", QUESTION)
+HALF = Hint("There is no factor ½ in this loss.", QUESTION)
+SQUARE = Hint("The norm is to be squared.", QUESTION)
 
 
-@exercise("1.1", Student)
-def gd_factorise_ad(student):
-    """Follow gd_factorise_ad for some steps, on a tall and on a wide matrix."""
-    _factorise(student, (7, 4), 2, torch.float64)
-    _factorise(student, (3, 6), 1, torch.float32)
+def _drawn(shape, rank):
+    """Return how the lab draws U and V."""
 
+    def draw(generator, dtype):
+        sizes = [(count, rank) for count in shape]
+        return [torch.rand(s, generator=generator, dtype=dtype) for s in sizes]
 
-def _factorise(student, shape, rank, dtype):
-    A = torch.tensor(student.rng.normal(size=shape), dtype=dtype)
-    shapes = {"U": (shape[0], rank), "V": (shape[1], rank)}
-    hint = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
-    expect(student.accepts(A, rank), "no default for lr", "lr=0.01", DEFAULTS)
-
-    def run(lr, steps):
-        result = student(A, rank, num_epochs=steps, lr=lr)
-        return tensors(result, shapes, dtype, otherwise=hint)
-
-    start = measured_start(run, 0.02)
-    if not near(start, _lab_start(student, shape, rank, dtype)):
-        student.notes.append(OTHER_START)
-    follow(run, _descent(A.double().numpy(), start), lr=0.02, steps=4)
-
-
-def _lab_start(student, shape, rank, dtype):
-    generator, sizes = student.generator(), [(count, rank) for count in shape]
-    start = [torch.rand(s, generator=generator, dtype=dtype) for s in sizes]
-    return [p.double().numpy() for p in start]
+    return draw
 
 
 def _descent(A, start, mask=None):
-    full = np.ones(A.shape)
-    known = full if mask is None else mask
+    A = torch.tensor(A)
+    full = torch.ones_like(A)
+    known = full if mask is None else torch.tensor(mask)
 
-    def loss(U, V):
-        return (known * (A - U @ V.T) ** 2).sum()
+    def loss(U, V, mask=known, target=A):
+        return (mask * (target - U @ V.T) ** 2).sum()
 
-    def gradient(U, V, mask=known, target=A):
-        E = mask * (target - U @ V.T)
-        return [-2 * E @ V, -2 * E.T @ U]
-
-    def norm(U, V):
-        return [g / (2 * loss(U, V) ** 0.5) for g in gradient(U, V)]
-
-    mean = Hint("The loss is a sum, not a mean.", QUESTION)
-    half = Hint("There is no factor ½ in this loss.", QUESTION)
-    others = [(Hint("The norm is to be squared.", QUESTION), norm)]
+    slips = [
+        (MEAN, 1 / A.numel(), 1 / known.sum()),
+        (HALF, 0.5),
+        (SQUARE, lambda U, V: loss(U, V) ** 0.5),
+    ]
     if mask is not None:
-        others += [
-            ("mask is ignored.", lambda U, V: gradient(U, V, full)),
-            ("mask is upside down: 1 is known.", lambda U, V: gradient(U, V, 1 - mask)),
-            (
-                "mask is on A alone: holes count as zeros. Put it on the difference.",
-                lambda U, V: gradient(U, V, full, mask * A),
-            ),
+        on_A = "mask is on A alone: holes count as zeros. Put it on the difference."
+        slips += [
+            ("mask is ignored.", lambda U, V: loss(U, V, full)),
+            ("mask is upside down: 1 is known.", lambda U, V: loss(U, V, 1 - known)),
+            (on_A, lambda U, V: loss(U, V, full, known * A)),
         ]
-    factors = [(mean, 1 / A.size), (mean, 1 / known.sum()), (half, 0.5)]
-    return Descent(("U", "V"), start, loss, gradient, factors, others)
+    return Descent(("U", "V"), start, loss, slips)
 
 
-@exercise("1.2", Student)
-def svd_loss(student):
+@cases(
+    "1.1",
+    Tensors(("U", "V"), "Return the pair (U, V), of shapes (m, rank) and (n, rank)."),
+    sizes=[((7, 4), 2), ((3, 6), 1)],
+    dtypes=BOTH,
+)
+def gd_factorise_ad(rng, shape, rank):
+    """Follow gd_factorise_ad for some steps, on a tall and on a wide matrix."""
+    A = rng.normal(size=shape)
+    return Training(
+        given=(A, rank),
+        right=[np.empty((count, rank)) for count in shape],
+        by_book=lambda start: _descent(A, start),
+        start=Drawn(_drawn(shape, rank), OTHER_START),
+        lr=0.02,
+    )
+
+
+@cases("1.2", Number("the loss"), sizes=[(6, 4, 2), (3, 5, 1), (4, 3, 2)])
+def svd_loss(rng, m, n, rank):
     """Compare svd_loss with the left-out singular values of three matrices."""
-    for m, n, rank in [(6, 4, 2), (3, 5, 1), (4, 3, 2)]:
-        A = student.rng.normal(size=(m, n)) + 1
-        value = scalar(student(A, rank), "the loss")
-        U, s, Vt = np.linalg.svd(A, full_matrices=False)
-        kept, left = s[:rank] ** 2, s[rank:] ** 2
-        centred = linalg.eckart_young_floor(A - A.mean(axis=0), rank)
-        columns = np.linalg.svd(A)[2][:, :rank].T
-        columns = ((A - U[:, :rank] * s[:rank] @ columns) ** 2).sum()
-        without_s = ((A - U[:, :rank] @ Vt[:rank]) ** 2).sum()
-        slips = [
-            ("The norm is to be squared.", left.sum() ** 0.5),
-            ("The loss is a sum, not a mean.", left.sum() / A.size),
-            ("There is no factor ½ in this loss.", left.sum() / 2),
-            ("That is what is kept; the loss is what is left out.", kept.sum()),
-            ("Square the singular values that are left out.", s[rank:].sum()),
-            ("One too few is kept: the first r are [:rank].", left.sum() + kept[-1]),
-            ("One too many is kept: the first r are [:rank].", left[1:].sum()),
-            ("The singular values are missing from the product.", without_s),
-            ("Keep the first rows of Vt, Vt[:rank], not its columns.", columns),
-            ("Take A as it is: it is not to be centred here.", centred),
-        ]
-        if near(value, 15.2046, 1e-2) and not near(value, left.sum(), 1e-4):
-            slips += [("That is the lab's number: use A and rank.", value)]
-        otherwise = "The truncated SVD is U[:, :rank] * s[:rank] @ Vt[:rank]."
+    A = rng.normal(size=(m, n)) + 1
+    U, s, Vt = np.linalg.svd(A, full_matrices=False)
+    kept, left = s[:rank] ** 2, s[rank:] ** 2
+    right = left.sum()
+    columns = np.linalg.svd(A)[2][:, :rank].T
+    columns = ((A - U[:, :rank] * s[:rank] @ columns) ** 2).sum()
 
-        def say(value, of=f"for a {m} × {n} matrix, rank {rank}"):
-            return f"{value:.4f} {of}"
+    def lab(seen):
+        return seen if near(seen, 15.2046, 1e-2) else np.nan
 
-        recognise(value, left.sum(), slips, otherwise, say=say, where=FLOOR)
+    slips = [
+        (Hint("The norm is to be squared.", FLOOR), right**0.5),
+        (Hint("The loss is a sum, not a mean.", FLOOR), right / A.size),
+        (Hint("There is no factor ½ in this loss.", FLOOR), right / 2),
+        ("That is what is kept; the loss is what is left out.", kept.sum()),
+        ("Square the singular values that are left out.", s[rank:].sum()),
+        ("One too few is kept: the first r are [:rank].", right + kept[-1]),
+        ("One too many is kept: the first r are [:rank].", left[1:].sum()),
+        (
+            "The singular values are missing from the product.",
+            ((A - U[:, :rank] @ Vt[:rank]) ** 2).sum(),
+        ),
+        ("Keep the first rows of Vt, Vt[:rank], not its columns.", columns),
+        (
+            "Take A as it is: it is not to be centred here.",
+            linalg.eckart_young_floor(A - A.mean(axis=0), rank),
+        ),
+        ("That is the lab's number: use A and rank.", lab),
+    ]
+    otherwise = "The truncated SVD is U[:, :rank] * s[:rank] @ Vt[:rank]."
+    say = f"{{:.4f}} for a {m} × {n} matrix, rank {rank}"
+    return Case(right, slips, otherwise, (A, rank), say=say, where=FLOOR)
 
 
-@exercise("1.3", number)
-def largest_lr_factorisation(value, A):
+@asked("1.3")
+def largest_lr_factorisation(A):
     """Compare a predicted learning rate with 2 / curvature at the flattest minimum."""
     s = float(np.linalg.svd(np.asarray(A), compute_uv=False)[0])
     slips = [
@@ -137,14 +125,59 @@ def largest_lr_factorisation(value, A):
         ("That is a rate of the lab, no prediction: use σ₁.", 0.01),
     ]
     otherwise = "It is 2 / c, where c is the largest curvature at that minimum."
-    recognise_number(value, 1 / (2 * s), slips, otherwise, where=RATE)
+    return number_to_find(1 / (2 * s), slips, otherwise, where=RATE)
 
 
-@exercise("1.4", Student)
-def complete(student):
+class _DrawnProduct(Drawn):
+    """A start of which only the product U Vᵀ is seen."""
+
+    def checked(self, found, run, asking, training):
+        """Return U and V, or None where they can't be told from their product."""
+        (first,) = found
+        A, mask, rank = training.given
+        lab = U, V = self.lab(asking.student.generator(), asking.dtype)
+        hint = "Return the whole product: where mask is 0, it fills the holes."
+        empty = near(first, mask * (U @ V.T))
+        expect(not empty, "zeros in the holes", "no holes", hint)
+        hint = "Return the product itself, at the known entries too."
+        filled = near(first, np.where(mask, A, U @ V.T))
+        expect(not filled, "the known entries of A", "those of U @ V.T", hint)
+        if near(first, U @ V.T):
+            return lab
+        asking.student.notes.append(self.note)
+        (before,) = run(training.lr, training.steps)
+        s = np.linalg.svd(before, compute_uv=False)
+        hint = "U has shape (m, rank) and V has shape (n, rank)."
+        low = s[rank] < 1e-4 * s[0]
+        expect(low, "a higher rank", f"a product of rank {rank}", hint)
+        A += 1 - mask
+        hint = "The loss counts the entries where mask is 1, and only those."
+        same = near(run(training.lr, training.steps), [before])
+        expect(same, "the entries where mask is 0 matter", "they do not", hint)
+        if rank > 1:
+            return None
+        (second,) = run(1e-6, 1)
+        return _rank_one_start(first, second - first, mask * (A - first))
+
+
+@cases(
+    "1.4",
+    Matrix("the product", "Return one tensor of the shape of A: the product U @ V.T."),
+    sizes=[((7, 4), 2), ((3, 6), 1)],
+    dtypes=BOTH[::-1],
+)
+def complete(rng, shape, rank):
     """Follow complete for some steps, on two matrices with holes."""
-    _complete(student, (7, 4), 2, torch.float32)
-    _complete(student, (3, 6), 1, torch.float64)
+    A, holes = _with_holes(rng, shape, rank)
+    mask = 1.0 - holes
+    return Training(
+        given=(A, mask, rank),
+        right=A,
+        by_book=lambda start: _descent(A, start, mask),
+        start=_DrawnProduct(_drawn(shape, rank), OTHER_START),
+        lr=0.02,
+        view=lambda factors: [factors[0] @ factors[1].T],
+    )
 
 
 def _with_holes(rng, shape, rank):
@@ -152,45 +185,6 @@ def _with_holes(rng, shape, rank):
     holes = np.add.outer(np.arange(shape[0]), 2 * np.arange(shape[1])) % 3 == 0
     left, right = (rng.uniform(0.5, 1.5, size=(n, rank)) for n in shape)
     return left @ right.T / rank + 3 * holes, holes
-
-
-def _complete(student, shape, rank, dtype):
-    A, holes = _with_holes(student.rng, shape, rank)
-    A = A.astype(str(dtype)[6:])
-    mask = (1 - holes).astype(A.dtype)
-    given = torch.tensor(A), torch.tensor(mask), rank
-    expect(student.accepts(*given), "no default for lr", "lr=0.01", DEFAULTS)
-    hint = "Return one tensor of the shape of A: the product U @ V.T."
-
-    def run(lr, steps):
-        result = student(*given, num_epochs=steps, lr=lr)
-        return [tensor(result, "the product", shape, dtype, otherwise=hint)]
-
-    U, V = _lab_start(student, shape, rank, dtype)
-    (first,) = measured_start(run, 0.02)
-    hint = "Return the whole product: where mask is 0, it fills the holes."
-    expect(not near(first, mask * (U @ V.T)), "zeros in the holes", "no holes", hint)
-    hint = "Return the product itself, at the known entries too."
-    filled = near(first, np.where(holes, U @ V.T, A))
-    expect(not filled, "the known entries of A", "those of U @ V.T", hint)
-    if not near(first, U @ V.T):
-        student.notes.append(OTHER_START)
-        (before,) = run(0.02, 4)
-        s = np.linalg.svd(before, compute_uv=False)
-        hint = "U has shape (m, rank) and V has shape (n, rank)."
-        expect(
-            s[rank] < 1e-4 * s[0], "a higher rank", f"a product of rank {rank}", hint
-        )
-        given[0][torch.tensor(holes)] += 1
-        hint = "The loss counts the entries where mask is 1, and only those."
-        same = near(run(0.02, 4), [before])
-        expect(same, "the entries where mask is 0 matter", "they do not", hint)
-        if rank > 1:
-            return
-        (second,) = run(1e-6, 1)
-        U, V = _rank_one_start(first, second - first, mask * (A - first))
-    descent = _descent(A.astype(float), [U, V], mask.astype(float))
-    follow(run, descent, lr=0.02, steps=4, view=lambda UV: [UV[0] @ UV[1].T])
 
 
 def _rank_one_start(product, step, E):
@@ -204,3 +198,11 @@ def _rank_one_start(product, step, E):
     of_v, of_u = np.abs(np.linalg.lstsq(parts, step.ravel())[0]) + 1e-12
     size = np.sqrt(s * np.sqrt(of_u / of_v))
     return [u * size, vt.T * s / size]
+
+
+prediction = predictions(
+    "01",
+    uncleared="c-n1{-D<-y4256ikgE+sU}5W^FR|-UdZEN>Eb7|DcAAy3cb}9D#$Y$X*5CPb4u^)C7R_K`Y>sPe@u}H8n)fv0LU&Xz@r-oR2cygvPyr#NIB`a)eBFaWSgTVeCmd_RHA$>+X^CD!Xi*Z#If;|?T`*r!e42y9kS%#vEo;`k6ghVr)qfC4XMSZArBn*6%WpFB-nQSdaAstge8nkcFy$c1x-yj(6df+|!48X5zk)|zpu*eu51BV9rqQoQVxaNdZAK~A+aHX`H{E|C$Lpnz%cyyX88w(WCX{By$ud?+Q7!XK4x}l`rQ+eK??Dqu)X#4BVwF|4e|>BXE1G9UZZ@?W`E%cQJL|L)IJ&O+I(`FZ^PK+",
+    starts="c-n1{v2MdK3`BqB;MoY00tMP^{f90^kb$viONcB6qTIkJ`tPNbc<Um{=IQQ{r&IU3?|O8HeJd|k&d=K8r#6r1zGT5nD~b>43K>Dj%QUe=q~vs<8{-~|H&I$~6Uq3d7<ttrX3+vIl#4>WEYV@&`ezxg2nmw7Iu_4!4|BuF_f0qk`?d})tYx=h{twh5Kx)@P%(sYII$dNb@D#_*^TJb0ZN3^DKb}t_4s%FhUY;DaFLq=_V#=mzgBkB`+mw-f`k;uGWg#Y%ho~7*Z{oN@$+^h-aJ9`@k@?B%gzKxep%ql>AWgo*$5=SS2Ht~jGI%pMyuVdiiw0$`gxO$z&wqoHlot",
+    scaled="c-nPP+fKtU4E>d(K98z^3etXqi-e{<cxkpqOX4bVHVwqT<E$M#@#0);pW9~B^vw!Q-_5maw)ND<m)13!7en5~1B8w?Lq?12KJ~_Xyn*6?cW{yVy!OOSD`W;C2l5_!GQtUw;W-{`La-EbZI7H}nXfQ)d-5cf3S7p4qiyl3pPqIwT%u$=!A@+(+%Ae$-Uk;1y6C!#$D4|zFd!wgYjo{HUjem>3o5*8yZf2)x$hT14DRFxJ79OIgOqfAS8Y9Z?Jbx8$mGn6*Fch-Q3|RCg^L;Q%CyE{v$0XC<>H5Hk_g(I6QiKUNygQm{b+nqHM7c0Csm^(={MywUE1b*`vWx}j?e",
+)

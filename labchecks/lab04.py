@@ -3,30 +3,30 @@
 import numpy as np
 import torch
 
-from labchecks.compare import (
-    CLEAR,
-    NO_RETURN,
-    Descent,
+from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
+from labchecks.follow import CLEAR, Descent, HandedIn, Training
+from labchecks.predictions import predictions
+from labchecks.readers import (
+    Loss,
+    Losses,
+    Matrix,
+    Number,
+    Tensors,
     expect,
-    follow,
-    must_move,
-    near,
-    number,
-    recognise,
-    recognise_number,
-    scalar,
-    tensor,
-    tensors,
+    gradients,
+    say_gradients,
+    value,
 )
-from labchecks.predictions import prediction  # noqa: F401
-from labchecks.student import Hint, Student, kind
-from labchecks.verdicts import Check, exercise, progress, strict  # noqa: F401
+from labchecks.student import Hint
+from labchecks.verdicts import progress as progress
+from labchecks.verdicts import strict as strict
 
 LOSS, TRAIN = "lab 04, Exercise 4.1", "lab 04, Exercise 4.1b"
 SWEEP, CURVATURE = "lab 04, The report's sweep", "lab 01, The largest learning rate"
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 MEAN = Hint("The loss is a sum over all entries, not a mean.", LOSS)
-DTYPES = (torch.float64, torch.float32)
+THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
+SQUARE = Hint("The norm is to be squared.", LOSS)
 
 
 def _problem(rng, n, k, examples, scale=0.5):
@@ -37,123 +37,85 @@ def _problem(rng, n, k, examples, scale=0.5):
 
 
 def _descent(A, B, z):
+    z, examples = torch.tensor(z), z.shape[1]
+
     def loss(A, B):
         return ((z - A @ (B @ z)) ** 2).sum() / 2
 
-    def gradient(A, B):
-        E = z - A @ (B @ z)
-        return [-E @ (B @ z).T, -A.T @ E @ z.T]
-
-    def norm(A, B):
-        return [g / (2 * loss(A, B)) ** 0.5 for g in gradient(A, B)]
-
-    factors = [(NO_HALF, 2), (MEAN, 1 / z.size), (MEAN, 2 / z.size)]
-    factors += [(MEAN, 1 / z.shape[1]), (MEAN, 2 / z.shape[1])]
-    others = [(Hint("The norm is to be squared.", LOSS), norm)]
-    return Descent(("A", "B"), [A, B], loss, gradient, factors, others)
+    means = [f / count for count in (z.numel(), examples) for f in (1, 2)]
+    norm = (SQUARE, lambda A, B: (2 * loss(A, B)) ** 0.5)
+    slips = [(NO_HALF, 2), (MEAN, *means), norm]
+    return Descent(("A", "B"), [A, B], loss, slips)
 
 
-@exercise("4.1", Student)
-def autoencoder_loss(student):
+@cases(
+    "4.1",
+    Loss("Add up all the squares, .sum(): one number for all examples."),
+    sizes=[(5, 2, 7), (4, 3, 6)],
+    dtypes=BOTH,
+)
+def autoencoder_loss(rng, n, k, examples):
     """Compare autoencoder_loss and its gradient with the closed forms."""
-    for (n, k, examples), dtype in zip([(5, 2, 7), (4, 3, 6)], DTYPES):
-        A, B, z = (
-            torch.tensor(x).to(dtype) for x in _problem(student.rng, n, k, examples)
-        )
-        A, B = A.requires_grad_(), B.requires_grad_()
-        result = student(A, B, z)
-        expected = "a tensor without axes"
-        expect(result is not None, "None", expected, NO_RETURN)
-        hint = "Return the tensor itself, without .item() or float()."
-        expect(isinstance(result, torch.Tensor), kind(result), expected, hint)
-        hint = "Add up all the squares, .sum(): one number for all examples."
-        expect(result.ndim == 0, kind(result), expected, hint)
-        by_book = _descent(*(x.detach().double().numpy() for x in (A, B, z)))
-        right, (dA, dB) = by_book.loss(*by_book.start), by_book.gradient(*by_book.start)
-        AB = (z - A @ (B @ z)).detach().double().numpy()
-        slips = [
-            (NO_HALF, 2 * right),
-            (MEAN, right / z.numel()),
-            (MEAN, 2 * right / z.numel()),
-            (MEAN, right / examples),
-            (MEAN, 2 * right / examples),
-            ("The norm is to be squared.", (2 * right) ** 0.5),
-            ("The norm is to be squared.", (2 * right) ** 0.5 / 2),
-            ("The differences are to be squared.", np.abs(AB).sum() / 2),
-            ("The differences are to be squared.", np.abs(AB).sum()),
-            ("The differences are to be squared.", AB.sum() / 2),
-            (
-                "Compare the copies with z: z − A B z.",
-                (((A @ B @ z).detach().double() ** 2).sum().item() / 2),
-            ),
-        ]
-        otherwise = "It is ½ ‖z − A B z‖², added up over all entries."
-        value = result.detach().double().item()
-        recognise(
-            value, right, slips, otherwise, say="{:.4f}".format, where=LOSS, tol=1e-5
-        )
-        hint = Hint("The graph is cut: no .detach(), .data or no_grad here.", LOSS)
-        expect(result.requires_grad, "no graph", "a loss with a gradient", hint)
-        pair = torch.autograd.grad(result, (A, B), materialize_grads=True)
-        pair = [g.double().numpy() for g in pair]
-        cut = "A gradient is wrong: is a factor detached?"
-        recognise(
-            pair,
-            [dA, dB],
-            [],
-            Hint(cut, LOSS),
-            tol=1e-4,
-            say=lambda pair: "gradients of size {:.4f}, {:.4f}".format(
-                *map(np.linalg.norm, pair)
-            ),
-        )
-
-
-@exercise("4.1b", Student)
-def train_ab(student):
-    """Follow train_ab for some steps, and compare its losses."""
-    for (n, k, examples), dtype in zip([(5, 2, 7), (4, 1, 6)], DTYPES):
-        _train(student, _problem(student.rng, n, k, examples), dtype)
-
-
-def _train(student, problem, dtype):
-    given = [torch.tensor(x, dtype=dtype) for x in problem]
-    n, k = problem[0].shape
-    problem = [x.double().numpy() for x in given]
-    losses = {}
-    hint = Hint("Return three things: A, B and the list of losses.", TRAIN)
-
-    def run(lr, steps):
-        result = student(*given, steps=steps, lr=lr)
-        expect(result is not None, "None", "(A, B, losses)", NO_RETURN)
-        three = isinstance(result, tuple | list) and len(result) == 3
-        expect(three, kind(result), "(A, B, losses)", hint)
-        losses[lr, steps] = result[2]
-        return tensors(result[:2], {"A": (n, k), "B": (k, n)}, dtype, otherwise=hint)
-
-    descent, lr, steps = _descent(*problem), 0.01, 4
-    must_move(run, lr)
-    follow(run, descent, lr=lr, steps=steps)
-    _compare_losses(losses[lr, steps], descent, lr, steps)
-
-
-def _compare_losses(losses, descent, lr, steps):
-    right = [float(descent.loss(*descent.path(lr, t))) for t in range(steps + 1)]
-    fits = isinstance(losses, tuple | list | np.ndarray | torch.Tensor)
-    hint = Hint("losses is a list with one number for each step, and one more.", TRAIN)
-    expected = f"{steps + 1} losses for {steps} steps"
-    expect(fits, f"{kind(losses)} for losses", expected, hint)
-    graph = any(getattr(loss, "requires_grad", False) for loss in losses)
-    hint = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR)
-    expect(not graph, "losses with their graphs", "plain floats", hint)
-    losses = [scalar(loss, "each loss") for loss in losses]
-    no_last = "The loss after the last update is missing: compute it anew."
+    A, B, z = given = _problem(rng, n, k, examples)
+    by_book, E = _descent(*given), z - A @ (B @ z)
+    right = by_book.value([A, B])
     slips = [
-        (no_last, right[:-1]),
-        (no_last, [*right[:-1], right[-2]]),
-        ("The first loss is missing: the one before any update.", right[1:]),
+        *(
+            (hint, *(f * right for f in factors))
+            for hint, *factors in by_book.slips[:2]
+        ),
+        (SQUARE, (2 * right) ** 0.5, (2 * right) ** 0.5 / 2),
+        (
+            "The differences are to be squared.",
+            np.abs(E).sum() / 2,
+            np.abs(E).sum(),
+            E.sum() / 2,
+        ),
+        ("Compare the copies with z: z − A B z.", ((A @ B @ z) ** 2).sum() / 2),
+    ]
+    otherwise = "It is ½ ‖z − A B z‖², added up over all entries."
+    cut = "A gradient is wrong: is a factor detached?"
+    return [
+        Case(right, slips, otherwise, given, value, where=LOSS, tol=1e-5),
+        Case(
+            by_book.gradient([A, B]),
+            otherwise=cut,
+            part=gradients,
+            say=say_gradients,
+            where=LOSS,
+        ),
+    ]
+
+
+@cases(
+    "4.1b",
+    Tensors(("A", "B"), THREE, with_losses=True),
+    sizes=[(5, 2, 7), (4, 1, 6)],
+    dtypes=BOTH,
+)
+def train_ab(rng, n, k, examples):
+    """Follow train_ab for some steps, and compare its losses."""
+    A, B, z = given = _problem(rng, n, k, examples)
+    descent, lr, steps = _descent(*given), 0.01, 4
+    training = Training(
+        given=given,
+        right=[A, B],
+        by_book=lambda start: descent,
+        start=HandedIn([A, B]),
+        lr=lr,
+        steps=steps,
+        knob="steps",
+    )
+    right = [descent.value(descent.path(lr, t)) for t in range(steps + 1)]
+    slips = [
+        (
+            "The loss after the last update is missing: compute it anew.",
+            right[:-1],
+            [*right[:-1], right[-2]],
+        ),
         (
             "The first loss is missing: the one before any update.",
+            right[1:],
             [*right[1:], right[-1]],
         ),
         ("Only the last loss: append one in each step.", right[-1:]),
@@ -163,12 +125,14 @@ def _compare_losses(losses, descent, lr, steps):
             [right[0]] * (steps + 1),
         ),
     ]
-
-    def say(losses):
-        return f"{len(losses)} losses, {[float(f'{loss:.5g}') for loss in losses]}"
-
+    read = Losses(
+        f"{steps + 1} losses for {steps} steps",
+        Hint("losses is a list with one number for each step, and one more.", TRAIN),
+        Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR),
+    )
     otherwise = "One loss before each update, and one after the last."
-    recognise(losses, right, slips, otherwise, say=say, where=TRAIN, tol=1e-5)
+    said = {"say": read.say, "where": TRAIN, "tol": 1e-5}
+    return [training, Case(right, slips, otherwise, part=read, **said)]
 
 
 # Rates, relative to the largest stable one, and steps; the right choice in each sweep.
@@ -183,8 +147,11 @@ BEST = [2, 0, 1, 0, 1]
 # What each slip would choose there.
 CHOICES = [
     ("min() over the curve hides a run that diverged: use the last loss.", "20001"),
-    ("Each run goes on where the last one ended: start all from A, B.", "00011"),
-    ("Each run goes on where the last one ended: start all from A, B.", "01012"),
+    (
+        "Each run goes on where the last one ended: start all from A, B.",
+        "00011",
+        "01012",
+    ),
     ("argmin takes nan for the smallest: make it infinite first.", "01002"),
     ("A nan in front stays: every comparison with it is false.", "00001"),
     ("That is the first rate, always.", "00000"),
@@ -194,31 +161,37 @@ CHOICES = [
 ]
 
 
-@exercise("4.3b", Student)
-def best_rate(student):
+@cases("4.3b", Number("the rate"), dtypes=BOTH[:1])
+def best_rate(rng):
     """Compare what best_rate chooses in five small sweeps with the right choices."""
-    chosen = []
+    given, sweeps = [], []
     for relative, steps in SWEEPS:
-        A, B, z = _problem(student.rng, 6, 2, 8, scale=0.2)
-        stable = float(1 / np.linalg.norm(z, 2) ** 2)
-        rates = [r * stable for r in relative]
-        given = [torch.tensor(x) for x in (A, B, z)]
-        rate = scalar(student(*given, rates=rates, steps=steps), "the rate")
-        index = next((i for i, r in enumerate(rates) if near(rate, r)), None)
-        hint = "Return the rate itself: neither its place in the list, nor its loss."
-        expect(index is not None, f"{rate:.4g}", "one of the rates", Hint(hint, SWEEP))
-        chosen.append(index)
+        A, B, z = _problem(rng, 6, 2, 8, scale=0.2)
+        sweeps.append([r / np.linalg.norm(z, 2) ** 2 for r in relative])
+        given.append((A, B, z, {"rates": sweeps[-1], "steps": steps}))
+
+    def choices(chosen, given):
+        return [_index(rate, rates) for rate, rates in zip(chosen, sweeps)]
 
     def say(choices):
         return f"in five sweeps, rates number {[i + 1 for i in choices]}"
 
-    slips = [(hint, [int(i) for i in choices]) for hint, choices in CHOICES]
+    slips = [
+        (hint, *([int(i) for i in c] for c in chosen)) for hint, *chosen in CHOICES
+    ]
     otherwise = "Of the losses after the last update, that of the rate is the smallest."
-    recognise(chosen, BEST, slips, otherwise, say=say, where=SWEEP)
+    return Case(BEST, slips, otherwise, given, choices, say=say, where=SWEEP)
 
 
-@exercise("4.4", number)
-def largest_lr_autoencoder(value, curvature):
+def _index(rate, rates):
+    index = next((i for i, each in enumerate(rates) if near(rate, each)), None)
+    hint = "Return the rate itself: neither its place in the list, nor its loss."
+    expect(index is not None, f"{rate:.4g}", "one of the rates", Hint(hint, SWEEP))
+    return index
+
+
+@asked("4.4")
+def largest_lr_autoencoder(curvature):
     """Compare a predicted learning rate with 2 / curvature."""
     c = float(curvature)
     slips = [
@@ -230,36 +203,44 @@ def largest_lr_autoencoder(value, curvature):
         ("The curvature is not to be squared.", 2 / c**2),
         ("No square root: the curvature is c already.", 2 / c**0.5),
         ("That is the limit at the flattest minimum; here c is given.", 1.022 * 2 / c),
-        ("That is a rate of the sweep, no prediction: use curvature.", 0.0025),
-        ("That is a rate of the sweep, no prediction: use curvature.", 0.01),
+        ("That is a rate of the sweep, no prediction: use curvature.", 0.0025, 0.01),
     ]
     otherwise = "It is 2 divided by the largest curvature."
-    recognise_number(value, 2 / c, slips, otherwise, where=CURVATURE, tol=0.015)
+    return number_to_find(2 / c, slips, otherwise, where=CURVATURE, tol=0.015)
 
 
-@exercise("4.5", Student)
-def best_encoder(student):
+@cases(
+    "4.5",
+    Matrix("B", "Return one matrix B, of shape (k, n)."),
+    sizes=[(6, 2), (7, 3)],
+    dtypes=BOTH,
+)
+def best_encoder(rng, n, k):
     """Compare best_encoder with the pseudo-inverse by NumPy."""
-    for (n, k), dtype in zip([(6, 2), (7, 3)], DTYPES):
-        A = student.rng.normal(size=(n, k)) * np.arange(1, k + 1)
-        result = student(torch.tensor(A, dtype=dtype))
-        hint = "Return one matrix B, of shape (k, n)."
-        B = tensor(result, "B", (k, n), dtype, otherwise=hint)
-        right = np.linalg.pinv(A)
-        slips = [
-            ("A.T alone: (AᵀA)⁻¹ is missing, as A is not orthonormal.", A.T),
-            ("A.T and a scale: (AᵀA)⁻¹ is a matrix.", A.T / (A**2).sum()),
-            (
-                "A.T with unit length: the columns are not orthogonal.",
-                A.T / (A**2).sum(axis=0)[:, None],
-            ),
-            ("(AᵀA)⁻¹ is to be multiplied, not left as AᵀA.", A.T @ A @ A.T),
-            ("Q.T alone: R⁻¹ is missing.", np.linalg.qr(A)[0].T),
-        ]
+    A = rng.normal(size=(n, k)) * np.arange(1, k + 1)
+    slips = [
+        ("A.T alone: (AᵀA)⁻¹ is missing, as A is not orthonormal.", A.T),
+        ("A.T and a scale: (AᵀA)⁻¹ is a matrix.", A.T / (A**2).sum()),
+        (
+            "A.T with unit length: the columns are not orthogonal.",
+            A.T / (A**2).sum(axis=0)[:, None],
+        ),
+        ("(AᵀA)⁻¹ is to be multiplied, not left as AᵀA.", A.T @ A @ A.T),
+        ("Q.T alone: R⁻¹ is missing.", np.linalg.qr(A)[0].T),
+    ]
 
-        def say(B, A=A):
-            rest = np.linalg.norm(B @ A - np.eye(len(B)))
-            return f"‖B A − 1‖ = {rest:.4f}, size of B {np.linalg.norm(B):.4f}"
+    def say(B):
+        rest = np.linalg.norm(B @ A - np.eye(len(B)))
+        return f"‖B A − 1‖ = {rest:.4f}, size of B {np.linalg.norm(B):.4f}"
 
-        otherwise = "It is least squares: (AᵀA)⁻¹ Aᵀ, the pseudo-inverse of A."
-        recognise(B, right, slips, otherwise, say=say, tol=1e-4)
+    otherwise = "It is least squares: (AᵀA)⁻¹ Aᵀ, the pseudo-inverse of A."
+    return Case(np.linalg.pinv(A), slips, otherwise, (A,), say=say)
+
+
+prediction = predictions(
+    "04",
+    zero_run="c-nQ4!A`_53`Bor)N`qJB{*#Fd;>zOJ$T!+jc8*OyDSCq?>Nbp8&YIh<0SLO=W|6>jp~|8S6y<g@oj30>Xlb4v_U5y-oS%34&uMu-p?%3g0u{jqQct|_>d)?coho0)DTWebZNS*-2`Qf<U<Xc=gWhSqV|h>7l=Ka`+NZln{0+&n}YfuStNBWdMBL=ijke5=UbTkJY$HwnA27$@1`!??JU93Jv@Po&#Wy52Unmi&ko}hgxRak4maAGvNNN3Cd)HM>U}bvNHPwmyhf?ff5J4vK%H`I@ZxpC)#l0gP?vUpFPY*{5CdmI+rfvWG5!>IZ2y*@;%u4!@pL>j$ENzZ`~qB`oL2",
+    escape="c-m!<K~BUl3`MW<)pd#50SVL#Z~-=GGz(9gP9xH|N?er@;_f)<fJR~yD|Yh!|2`h8LsQkzvy`^cdMbCle&y1kdX2ov1eahx7Y;UvBj4eC1!1IKID$vC=J8n@N$gT1gC0iq1B5<o!l5-UWt0rwCJRqz^t=Yq(Gx}`Sn8*HngVK2!e$kqt)P^7O@fQMfiRn2-|Fz4SIl&UOfG!n@1h!MChrkRY>mb=P20hZyH0ij8ite;*bR$~y~e8H<Yt)QIb0xawko!Zl45yH6o#D4{4MOC0T-}DUO0;5&=oV6NQ1LEFGYJtDhg@$sxeDo?`tI9Gmz?U3Qqd|woTBPSGi}D#bV}YP4#{H0d_u@iU",
+    rate_sweep="c-obbK~BRk5Jj)@6^UJxmR5kM#1+`1s#2X~(pcD@$aY#H!~(9x9XJFhVO$5;uwi43^T&VQ{A{;{DoPY}I+}E}#cnR2McSZv;1O0$h`n}?;0~)r0~Me!c(yta94RkXtDUx^1v@is5EzYNQ6tM!g3(sT@?3V>hlmhq2<XHEoxJB!KJ`4BR(d?2Ku7Wu{ODw62OR@WYN|5qUs%a`@YL!iYIY@-)pEJIUYD6Q^vVyY*|+33sL99#9Ysh3=DEsyeI$9{q^|i$siUUM;}T(&W0LW+J9PNn4k}{LLrf{`vrTThl9gSXFgl}RB>$aNg?o0COumKKD~Hv``{&zhnKE<?uOiJnmy5H4yV>{_jkE`f(NLBD-v6WVJRW)+M%~gTOE-zgPzV`kjf<Z=@>&8GtTIL}pr<Bv&Kb66WC`0=#mnvsl&{8c",
+    pca="c-n1H+e*Vg5dD=yKu{>56@2L*_*T#tDSenElkVbXM`t&URs45nx8MbQ8JOF-?e`5eD>PjxeRHUFg%6u<(LBkFiO$H*$7jfhASr?3fEQAlII~)tAd$CL!Wla#Q|~z04`U1>x<V2xPWZ$MZ}*sd2wq}#piWK<pOKu*VL-=!*Nc&lDie0?Mdg2@sH*8C&=!$ND@63uJXH}@^HF6<SiFIjS$dsGxjdI{@F`R5c~!0b+N(&uF#Kq$4zkHjcAQ;%3C?ug=dzP=M0dt*dxxtQkA}snq6pqH@zJ=H`)p9PTb%D5-r+37$Zr{05T!Uf;+p-D<B7t|1r`q&WQpZs-L5yAo0{vlK}R}R{)r1sZkx};7p<zFg#",
+)

@@ -1,61 +1,101 @@
-"""Predict, then run: did you commit to an answer, and was it the right one?"""
+"""Predict, then run: did you commit to an answer, and was it the right one?
 
-from hashlib import sha256
+Each option has a reason: of the right one, why it is right; of a wrong one, the belief
+that it comes from. They are written down unreadably, so that a look into a lab's file
+gives nothing away; ``python -m labchecks`` makes such an entry, and reads it.
+"""
+
+import base64
+import json
+import re
+import zlib
+from typing import NamedTuple
 
 from labchecks.verdicts import Check, record, register
 
-# {question: (lab, what can be answered, a digest of the question and its answer)}
-_QUESTIONS = {
-    "uncleared": ("01", "abc", "cfe601f4ac80"),
-    "starts": ("01", ("50", "100", "200"), "e7c281d53c28"),
-    "scaled": ("01", ("5", "50", "500"), "2bf097bfccd8"),
-    "centre": ("02", "abc", "9328c30ec367"),
-    "drift": ("02", "abc", "6d1311dcf113"),
-    "loss": ("03", "abc", "b795109ad1a7"),
-    "twice": ("03", "abc", "157b724fb62f"),
-    "proper": ("03", "abc", "ba7ee5f8f219"),
-    "baseline": ("03", "abc", "d6e836d399ff"),
-    "zero-run": ("04", "abc", "da17ab5b09d0"),
-    "escape": ("04", ("20", "200", "1000"), "16848e6d2ea1"),
-    "rate-sweep": ("04", "abcd", "d0d8d248b212"),
-    "pca": ("04", "abc", "d0253ed84bb7"),
-    "ratio": ("05", ("2", "50", "more"), "ae285c72edd6"),
-    "test-loss": ("05", "ab", "f8a55a8a06de"),
-    "copies": ("05", ("colour", "brightness", "detail"), "87aea2135603"),
-    "steps": ("05", ("tens", "hundreds", "thousands"), "a129a48a39d6"),
-}
+
+class Question(NamedTuple):
+    """The options of a question, the right one, and {option: its reason}."""
+
+    options: list
+    right: str
+    reasons: dict
 
 
-def prediction(question, answer=None):
-    """Compare the answer to a question of "Predict, then run" with what happens.
+def seal(question):
+    """Return a Question as a text that nobody reads by chance.
 
-    ``question`` is named after the cell that follows; ``answer`` is one of the options,
-    or None as long as there is none.
+    >>> unseal(seal(Question("ab", "b", {"a": "So it seems.", "b": "It is."}))).right
+    'b'
     """
-    given = [question] if question in _QUESTIONS else sorted(_QUESTIONS)
-    lab, options, digest = _QUESTIONS[given[0]]
-    title, where = f"Prediction {question}, lab {lab}", f"lab {lab}"
-    if question not in _QUESTIONS:
-        hint = "Leave the name of the question as it stands in the lab."
-        seen, known = f"the question {question!r}", ", ".join(given)
-        return Check(title, False, seen, f"one of {known}", hint, where)
-    if answer is None or answer is ...:
-        return record(Check(title, None))
-    answer = str(answer).strip(" ()").lower()
-    if answer not in options:
-        hint = "Commit to one of the options, even if you are not sure."
-        seen, expected = f"the answer {answer!r}", f"one of {', '.join(options)}"
-        return record(Check(title, False, seen, expected, hint, where))
-    if _digest(question, answer) == digest:
-        return record(Check(title, True))
-    hint = "Go on. What did you expect, and what happens instead?"
-    seen, expected = f"the answer {answer!r}", "another option"
-    return record(Check(title, False, seen, expected, hint, where))
+    packed = zlib.compress(json.dumps(question, ensure_ascii=False).encode(), 9)
+    return base64.b85encode(packed).decode()
 
 
-def _digest(question, answer):
-    return sha256(f"autograd-labs {question} {answer}".encode()).hexdigest()[:12]
+def unseal(sealed):
+    """Return the Question in what ``seal`` returns."""
+    return Question(*json.loads(zlib.decompress(base64.b85decode(sealed))))
 
 
-for _question, (_lab, _, _) in _QUESTIONS.items():
-    register(_question, f"Prediction {_question}, lab {_lab}")
+def predictions(lab, **sealed):
+    """Return the function ``prediction`` of a lab.
+
+    Parameters
+    ----------
+    lab : str
+        Its number, such as "04".
+    **sealed : str
+        By the name of the question, with _ for -, what ``seal`` returns.
+    """
+    questions = {name.replace("_", "-"): unseal(text) for name, text in sealed.items()}
+    titles = {name: register(f"Prediction {name}, lab {lab}") for name in questions}
+    where = f"lab {lab}"
+
+    def prediction(question, answer=None):
+        """Compare the answer to a question of "Predict, then run" with what happens.
+
+        ``question`` is named after the cell that follows; ``answer`` is one of the
+        options, or None as long as there is none.
+        """
+        if question not in questions:
+            hint = "Leave the name of the question as it stands in the lab."
+            seen, known = f"the question {question!r}", ", ".join(sorted(questions))
+            title = f"Prediction {question}, lab {lab}"
+            return Check(title, False, seen, f"one of {known}", hint, where)
+        title, (options, right, reasons) = titles[question], questions[question]
+        if answer is None or answer is ...:
+            return record(Check(title, None))
+        seen, option = f"the answer {str(answer)!r}", _meant(answer, options)
+        if option is None:
+            hint = "Commit to one of the options, even if you are not sure."
+            expected = f"one of {', '.join(options)}"
+            return record(Check(title, False, seen, expected, hint, where))
+        if option == right:
+            return record(Check(title, True, hint=reasons[option]))
+        hint = f"{reasons[option]} Go on: what happens instead?"
+        return record(Check(title, False, seen, "another option", hint, where))
+
+    prediction.questions = questions
+    return prediction
+
+
+def _meant(answer, options):
+    """Return the option that an answer stands for, or None.
+
+    >>> _meant(" (C) ", ["a", "b", "c"]), _meant("(a) above", ["a", "b"])
+    ('c', 'a')
+    >>> _meant(198, ["50", "100", "200"]), _meant("faster", ["a", "b"])
+    ('200', None)
+    """
+    text = str(answer).strip().lower()
+    word = re.match(r"\(?([\w.]+)(\)|$)", text)
+    for candidate in (text, word and word[1]):
+        if candidate in options:
+            return candidate
+    numbers = [float(each) for each in options if each.isdigit()]
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    close = [each for each in numbers if abs(value - each) <= 0.05 * each]
+    return f"{close[0]:.0f}" if close else None

@@ -34,10 +34,13 @@ class Hint(NamedTuple):
 
 
 class Wrong(Exception):
-    """An answer is wrong. ``hint`` is a Hint, or its text alone."""
+    """An answer is wrong. ``hint`` is a Hint, or its text alone.
 
-    def __init__(self, seen, expected, hint):
-        self.seen, self.expected = str(seen), str(expected)
+    ``slip`` is the key of the slip that it was recognised by, if by any.
+    """
+
+    def __init__(self, seen, expected, hint, slip=None):
+        self.seen, self.expected, self.slip = str(seen), str(expected), slip
         self.hint = hint if isinstance(hint, Hint) else Hint(hint)
 
 
@@ -305,15 +308,16 @@ def protected(verdict, seconds):
         try:
             thread.start()
             thread.join(seconds)
+            late = thread.is_alive()  # whatever it returns from now on is too late
         finally:
             for _ in range(20):  # more than once, as a bare 'except:' may swallow it
                 if thread.is_alive():
                     _raise_in(thread)
                     thread.join(0.05)
-    if not outcome:
+    if late or not outcome:
         hint = "A loop that does not end, or far more steps than num_epochs asks for?"
         limit = f"an answer within {seconds:g} seconds"
-        outcome.append((False, Wrong("your function was still running", limit, hint)))
+        outcome = [(False, Wrong("your function was still running", limit, hint))]
     return *outcome[0], printed
 
 

@@ -11,7 +11,7 @@ from labchecks.student import SEED, protected
 NOT_BEGUN = "not begun. Write your answer, run its cell, and check again."
 STATES = {True: "right", False: "not right yet", None: "not begun"}
 
-_exercises = {}  # {name of the check: its title}, in the order of the labs
+_titles = []  # of exercises and predictions, in the order of their definition
 _session = {}  # {title: the last Check}
 
 
@@ -20,7 +20,9 @@ class Check:
     """The verdict on one exercise; true in ``if`` when the answer is right.
 
     ``passed`` is True, False, or None where nothing was written yet. A wrong answer has
-    ``seen``, ``expected``, ``hint`` and ``where`` to look; ``notes`` can come with any.
+    ``seen``, ``expected``, ``hint`` and ``where`` to look; ``slip`` is the key of the
+    mistake that it was recognised by, or None. A right prediction has a ``hint``: why
+    it is right. ``notes`` can come with any.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Check:
     hint: str = ""
     where: str = ""
     notes: tuple = ()
+    slip: tuple | None = None
 
     def __bool__(self):
         return self.passed is True
@@ -40,6 +43,8 @@ class Check:
         if self.passed is False:
             said = ("seen", "expected", "hint", "where")
             lines += [f"  {name + ':':9} {getattr(self, name)}" for name in said]
+        elif self.hint:
+            lines += [f"  because:  {self.hint}"]
         return "\n".join(lines + [f"  note:     {note}" for note in self.notes])
 
     def _repr_html_(self):
@@ -63,8 +68,7 @@ def strict(check):
 def progress():
     """Return a table of the exercises in the labs that were checked in this session."""
     labs = {_lab(title) for title in _session}
-    titles = sorted(_exercises.values(), key=_lab)
-    titles = [title for title in titles if _lab(title) in labs]
+    titles = sorted((t for t in _titles if _lab(t) in labs), key=_lab)
     states = [
         STATES[_session[title].passed] if title in _session else "not checked"
         for title in titles
@@ -77,9 +81,10 @@ def _lab(title):
     return int(re.search(r"\d+", title)[0])
 
 
-def register(name, title):
-    """Make an exercise known to ``progress``."""
-    _exercises[name] = title
+def register(title):
+    """Make an exercise or a prediction known to ``progress``."""
+    _titles.append(title)
+    return title
 
 
 def record(check):
@@ -88,36 +93,38 @@ def record(check):
     return check
 
 
-def exercise(number, prepare):
-    """Turn a function that raises Wrong into a check that returns a Check.
+def exercise(number, states, stated, judge):
+    """Return the check of an exercise.
 
-    ``prepare(answer, seed, notes)`` makes what the function gets: a Student, or a
-    number. What the caller gives in addition is handed on.
+    Parameters
+    ----------
+    number : str
+        Such as "4.5".
+    states : callable
+        Gives the check its name and its docstring.
+    stated : callable
+        ``stated(rng, given)`` yields (dtype, cases); it is kept as ``check.stated``.
+    judge : callable
+        ``judge(answer, given, seed, notes)`` raises Wrong or NotBegun unless the answer
+        is right, and appends to the notes.
     """
+    title = register(f"Exercise {number}, {states.__name__}")
+    place = f"lab {int(number.split('.')[0]):02}, Exercise {number}"
 
-    def decorate(judge):
-        title = f"Exercise {number}, {judge.__name__}"
-        place = f"lab {int(number[0]):02}, Exercise {number}"
+    def check(answer, *given, seed=0, seconds=10.0):
+        notes = []
+        passed, wrong, printed = protected(
+            lambda: judge(answer, given, SEED + seed, notes), seconds
+        )
+        if printed.lines:
+            notes.append(printed.note())
+        said = {"notes": tuple(dict.fromkeys(notes))}
+        if wrong:
+            said |= {"seen": wrong.seen, "expected": wrong.expected, "slip": wrong.slip}
+            said |= {"hint": wrong.hint.text, "where": wrong.hint.where or place}
+        return record(Check(title, passed, **said))
 
-        def check(answer, *given, seed=0, seconds=10.0):
-            notes = []
-
-            def verdict():
-                judge(prepare(answer, SEED + seed, notes), *given)
-
-            passed, wrong, printed = protected(verdict, seconds)
-            if printed.lines:
-                notes.append(printed.note())
-            said = {}
-            if wrong:
-                said = {"seen": wrong.seen, "expected": wrong.expected}
-                said |= {"hint": wrong.hint.text, "where": wrong.hint.where or place}
-            notes = tuple(dict.fromkeys(notes))
-            return record(Check(title, passed, notes=notes, **said))
-
-        check.__name__ = check.__qualname__ = judge.__name__
-        check.__doc__, check.__module__ = judge.__doc__, judge.__module__
-        register(judge.__name__, title)
-        return check
-
-    return decorate
+    check.__name__ = check.__qualname__ = states.__name__
+    check.__doc__, check.__module__ = states.__doc__, states.__module__
+    check.stated, check.place = stated, place
+    return check

@@ -1,13 +1,11 @@
 """The checks: held to right and wrong answers, and to answers that misbehave."""
 
-import collections
 import functools
-import glob
 import html
+import importlib
 import os
 import random
 import re
-import sys
 import threading
 import time
 from pathlib import Path
@@ -18,34 +16,32 @@ import pandas as pd
 import pytest
 import torch
 
-import labchecks as checks
-from labchecks import compare, predictions, verdicts
-from labchecks.student import Wrong
-from tests.answers import (
-    answers,
-    changed,
-    lab01,
-    lab02,
-    lab03,
-    lab04,
-    lab05,
-    written,
-)
+from labchecks import cases, follow, predictions, verdicts
+from labchecks import lab01 as checks01
+from labchecks import lab02 as checks
+from labchecks import lab03 as checks03
+from labchecks import lab04 as checks04
+from labchecks import lab05 as checks05
+from labchecks.__main__ import main
+from tests import ROOT
+from tests.answers import answers, changed, lab01, lab02, lab03, lab04, lab05, written
 
-ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(int(os.environ.get("CHECK_SEEDS", 20)))  # fewer in `make mutants`
-EXERCISES = [
-    exercise
-    for lab in (lab01, lab02, lab03, lab04, lab05)
-    for exercise in lab.EXERCISES
+SEEDS = range(int(os.environ.get("CHECK_SEEDS", 2)))  # twenty each night
+PATIENT = 120  # seconds; the students' limit isn't one of these tests
+NUMBERS = sorted(path.stem[3:] for path in (ROOT / "labchecks").glob("lab??.py"))
+LABS = {number: importlib.import_module(f"labchecks.lab{number}") for number in NUMBERS}
+EXERCISES = [  # (check, its answers)
+    (getattr(LABS[number], exercise.name), exercise)
+    for number in NUMBERS
+    for exercise in importlib.import_module(f"tests.answers.lab{number}").EXERCISES
 ]
+EACH = pytest.mark.parametrize(
+    ("check", "exercise"), EXERCISES, ids=[each.name for _, each in EXERCISES]
+)
 THREADS = torch.get_num_threads()
-# Hints that a check knows once for each choice of signs in an SVD.
-ANY_SIGN = {"U alone: Vᵀ is missing.", "Vt is transposed already: U @ Vt, without .T."}
 RIGHT, WRONG = [], []
-for exercise in EXERCISES:
+for check, exercise in EXERCISES:
     right, wrong = answers(exercise)
-    check = getattr(checks, exercise.name)
     for i, answer in enumerate(right):
         name = f"{exercise.name}-{i}"
         RIGHT.append(pytest.param(check, answer, exercise.given, id=name))
@@ -79,7 +75,7 @@ GOOD = "return (lambda P, s, Q: P[:, :k] * s[:k])(*np.linalg.svd(X - X.mean(0)))
 def test_a_right_answer_is_accepted_in_any_style(check, answer, given):
     for seed in SEEDS:
         torch.manual_seed(seed)
-        result = check(answer, *given, seed=seed)
+        result = check(answer, *given, seed=seed, seconds=PATIENT)
         assert result.passed is True, result
 
 
@@ -87,7 +83,7 @@ def test_a_right_answer_is_accepted_in_any_style(check, answer, given):
 def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given, hint):
     for seed in SEEDS:
         torch.manual_seed(seed)
-        result = check(answer, *given, seed=seed)
+        result = check(answer, *given, seed=seed, seconds=PATIENT)
         assert result.passed is False, seed
         assert hint in result.hint, (seed, result)
         assert result.seen
@@ -95,74 +91,74 @@ def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given,
         assert result.where in places(), result.where
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
-def test_an_answer_as_in_the_lab_gets_no_note(exercise):
+@EACH
+def test_an_answer_as_in_the_lab_gets_no_note(check, exercise):
     right, _ = answers(exercise)
-    assert getattr(checks, exercise.name)(right[0], *exercise.given).notes == ()
+    assert check(right[0], *exercise.given).notes == ()
 
 
 def test_what_is_expected_is_said_in_numbers_that_hold():
-    wrong = checks.best_encoder(written("def best_encoder(A):\n    return A.T"))
+    wrong = checks04.best_encoder(written("def best_encoder(A):\n    return A.T"))
     assert "‖B A − 1‖ = 0.0000" in wrong.expected
     assert "‖B A − 1‖ = 0.0000" not in wrong.seen
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
-def test_each_exercise_has_enough_answers(exercise):
+@EACH
+def test_each_exercise_has_enough_answers(check, exercise):
     assert len(exercise.right) >= 3
     assert len(exercise.wrong) >= 6
 
 
-def test_each_check_is_tested():
-    others = {"Check", "prediction", "progress", "strict"}
-    assert {exercise.name for exercise in EXERCISES} == {*checks.__all__} - others
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_check_is_tested(number):
+    found = {name for name, x in vars(LABS[number]).items() if hasattr(x, "stated")}
+    tested = importlib.import_module(f"tests.answers.lab{number}").EXERCISES
+    assert {exercise.name for exercise in tested} == found
 
 
-def test_every_slip_that_a_check_knows_is_made_by_a_wrong_answer(monkeypatch):
-    known, made, of = set(), set(), ""
+def stated(check, exercise):
+    """Return what an exercise states, for all of its sizes."""
+    given = check.stated(np.random.default_rng(1), exercise.given)
+    return [item for _, items in given for item in items]
 
-    def spy(seen, right, slips, otherwise, **options):
-        tried, count = [("", otherwise, 0)], collections.Counter()
-        shared = sys._getframe(1).f_code.co_name == "follow"
-        owner = "any descent" if shared else of
 
-        def watched(hint, slip):
-            text = getattr(hint, "text", hint)
-            count[text] += text not in ANY_SIGN
-            key = (owner, text, count[text])
-            known.add(key)
+def owner(item, name):
+    """Return whose slips they are: those of a loop may be made in any exercise."""
+    return "any descent" if isinstance(item, follow.Training) else name
 
-            def make():
-                tried.append(key)
-                return slip() if callable(slip) else slip
 
-            return hint, make
-
-        slips = [watched(*pair) for pair in slips]
-        try:
-            recognise(seen, right, slips, otherwise, **options)
-        except Wrong as wrong:
-            made.update(key for key in tried[-1:] if key[1] == wrong.hint.text)
-            raise
-
-    recognise = compare.recognise
-    for module in vars(checks).values():
-        if hasattr(module, "recognise"):
-            monkeypatch.setattr(module, "recognise", spy)
-    for exercise in EXERCISES:
-        of = exercise.name
+def test_every_slip_that_a_check_knows_is_made_by_a_wrong_answer():
+    known, made = set(), set()
+    for check, exercise in EXERCISES:
+        items = stated(check, exercise)
+        owners = {owner(item, exercise.name) for item in items}
+        for item in items:
+            known |= {(owner(item, exercise.name), *key) for key, _, _ in item.known()}
         for answer, _hint in answers(exercise)[1]:
-            getattr(checks, of)(answer, *exercise.given)
+            slip = check(answer, *exercise.given, seconds=PATIENT).slip
+            made |= {(each, *slip) for each in owners if slip}
     assert len(known) > 250
-    assert known <= made
+    assert sorted(known - made) == []
+
+
+def test_every_place_that_a_hint_names_is_a_heading():
+    for check, exercise in EXERCISES:
+        for item in stated(check, exercise):
+            hints = [hint for _, hint, _ in item.known()]
+            hints += [getattr(item, "otherwise", ""), getattr(item, "hint", "")]
+            named = {getattr(hint, "where", "") for hint in hints}
+            named |= {getattr(item, "where", ""), check.place}
+            assert named <= {"", *places()}
+    for constant in follow.CLEAR, follow.STEP:
+        assert constant in places()
 
 
 @functools.cache
 def places():
     """Return the headings of the labs, as a check names them."""
     found = set()
-    for path in glob.glob(str(ROOT / "notebooks" / "0*.ipynb")):
-        lab = f"lab {Path(path).name[:2]}"
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        lab = f"lab {path.name[:2]}"
         for cell in nbformat.read(path, 4).cells:
             if cell.cell_type == "markdown":
                 titles = re.findall(r"^## (.+)$", cell.source, re.MULTILINE)
@@ -191,20 +187,23 @@ def test_a_wrong_answer_says_four_things():
 
 def test_the_multiplications_that_would_do_are_told():
     changes = [("(images @ B.T) @ A.T", "images @ (A @ B).T")]
-    result = checks.minibatch_loss(written(changed(lab05.LOSS.right[0], changes)))
+    result = checks05.minibatch_loss(written(changed(lab05.LOSS.right[0], changes)))
     work = "11200 multiplications for 5 pictures of 40 pixels, k = 2"
     assert (result.seen, result.expected) == (work, "800 multiplications")
 
 
 def test_the_number_of_losses_is_told():
     one = changed(lab04.TRAIN.right[0], [(lab04.RETURN, lab04.RETURN + "[0]")])
-    assert checks.train_ab(written(one)).expected == "5 losses for 4 steps"
+    assert checks04.train_ab(written(one)).expected == "5 losses for 4 steps"
 
 
-@pytest.mark.parametrize("exercise", [lab01.GD, lab03.TRAIN], ids=lambda e: e.name)
-def test_a_start_of_ones_own_is_right_and_noted(exercise):
+@pytest.mark.parametrize(
+    ("check", "exercise"),
+    [(checks01.gd_factorise_ad, lab01.GD), (checks03.mlp_train, lab03.TRAIN)],
+)
+def test_a_start_of_ones_own_is_right_and_noted(check, exercise):
     own = changed(exercise.right[0], [("=generator,", "=generator.manual_seed(5),")])
-    result = getattr(checks, exercise.name)(written(own))
+    result = check(written(own))
     assert result
     assert "the numbers will differ" in " ".join(result.notes)
 
@@ -225,12 +224,12 @@ def test_a_start_of_ones_own_is_right_and_noted(exercise):
     ],
 )
 def test_what_is_near(value, right, alike):
-    assert compare.near(value, right) is alike
+    assert cases.near(value, right) is alike
 
 
 def test_of_a_number_only_the_direction_is_told():
     for value, word in (0.01, "smaller"), (1e-4, "larger"):
-        result = checks.largest_lr_autoencoder(value, 760.0)
+        result = checks04.largest_lr_autoencoder(value, 760.0)
         assert result.expected == f"a {word} number"
 
 
@@ -284,9 +283,9 @@ def test_an_empty_body_is_not_begun(body):
 @pytest.mark.parametrize("nothing", [None, ...])
 def test_no_answer_is_not_begun(nothing):
     assert checks.pca_scores(nothing).passed is None
-    assert checks.predicted_gradient(nothing).passed is None
-    assert checks.prediction("uncleared", nothing).passed is None
-    assert checks.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
+    assert checks03.predicted_gradient(nothing).passed is None
+    assert checks01.prediction("uncleared", nothing).passed is None
+    assert checks05.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
 
 
 def test_a_missing_return_is_begun():
@@ -304,6 +303,7 @@ def test_a_missing_return_is_begun():
         "while True: print('again')",
         "while True:\n    try:\n        while True: pass\n    except Exception: pass",
         "for _ in range(3):\n    try:\n        while True: pass\n    except: pass",
+        "try:\n    while True: pass\nexcept: pass\n" + GOOD,
     ],
 )
 def test_what_does_not_end_is_ended(body):
@@ -366,11 +366,11 @@ def test_what_raises_is_shown_at_the_students_line():
     ],
 )
 def test_values_are_named_by_kind_and_shape(answer, seen):
-    assert checks.multiplications(lambda n, k: answer).seen == seen
+    assert checks05.multiplications(lambda n, k: answer).seen == seen
 
 
 def test_two_numbers_are_both_shown():
-    result = checks.multiplications(lambda n, k: (3, 4))
+    result = checks05.multiplications(lambda n, k: (3, 4))
     assert result.seen.startswith("(3, 4)")
     result = checks.split(lambda A, Q: (3.0, 4.0))
     assert result.seen == "(3.0000, 4.0000)"
@@ -378,7 +378,7 @@ def test_two_numbers_are_both_shown():
 
 
 def test_the_labs_number_is_shown_as_it_was_given():
-    assert checks.svd_loss(lambda A, rank: 15.2).seen.startswith("15.2000 ")
+    assert checks01.svd_loss(lambda A, rank: 15.2).seen.startswith("15.2000 ")
 
 
 def test_what_raises_in_labhelpers_is_shown_at_the_students_line():
@@ -408,7 +408,7 @@ def test_a_descent_tells_the_losses_before_and_after():
         return float(found[1]), float(found[2])
 
     uphill = changed(lab01.GD.right[0], [("-= lr", "+= lr")])
-    result = checks.gd_factorise_ad(written(uphill))
+    result = checks01.gd_factorise_ad(written(uphill))
     (before, up), (same, down) = losses(result.seen), losses(result.expected)
     assert down < before == same < up
 
@@ -489,8 +489,9 @@ def test_state_is_restored(end):
 
 def test_a_check_can_be_called_without_recording():
     with torch.no_grad():
-        for exercise in (lab01.GD, lab03.TRAIN, lab04.LOSS):
-            assert getattr(checks, exercise.name)(answers(exercise)[0][0])
+        assert checks01.gd_factorise_ad(answers(lab01.GD)[0][0])
+        assert checks03.mlp_train(answers(lab03.TRAIN)[0][0])
+        assert checks04.autoencoder_loss(answers(lab04.LOSS)[0][0])
         assert not torch.is_grad_enabled()
 
 
@@ -512,53 +513,106 @@ def test_another_seed_gives_other_problems():
 
 def test_a_right_loss_that_is_near_the_labs_is_right():
     right = answers(lab01.SVD)[0][0]
-    assert checks.svd_loss(right, seed=910_632)
+    assert checks01.svd_loss(right, seed=910_632)
 
 
 def test_an_input_that_is_marked_for_autograd_is_not_what_it_was():
     marking = written("def best_encoder(A):\n    A.requires_grad_()\n    return A.T")
-    result = checks.best_encoder(marking)
+    result = checks04.best_encoder(marking)
     assert "A left alone" in result.expected
 
 
 # --- Predictions ---------------------------------------------------------------------
 
-
-def test_exactly_one_option_is_right():
-    for question, (lab, options, _) in predictions._QUESTIONS.items():
-        results = [checks.prediction(question, option) for option in options]
-        assert [result.passed for result in results].count(True) == 1
-        assert all(result.title.endswith(f"lab {lab}") for result in results)
-
-
-def test_every_question_stands_in_its_lab_once_and_no_other_does():
-    asked = {}
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            found = re.findall(r'checks\.prediction\("([^"]+)"', cell.source)
-            assert [f"{question}-prediction" for question in found] in ([], [cell.id])
-            asked |= dict.fromkeys(found, path.name[:2])
-    known = {name: lab for name, (lab, _, _) in predictions._QUESTIONS.items()}
-    assert asked == known
+QUESTIONS = [
+    pytest.param(number, name, question, id=name)
+    for number, lab in LABS.items()
+    for name, question in lab.prediction.questions.items()
+]
 
 
-def test_predictions_are_read_kindly():
-    assert checks.prediction("uncleared", "c")
-    assert checks.prediction("uncleared", " (C) ")
-    assert checks.prediction("escape", 20)
-    other = checks.prediction("uncleared", "faster")
-    assert "one of a, b, c" in other.expected
+@pytest.mark.parametrize(("number", "name", "question"), QUESTIONS)
+def test_exactly_one_option_is_right_and_each_has_a_reason(number, name, question):
+    verdicts = {each: LABS[number].prediction(name, each) for each in question.options}
+    assert [each for each, v in verdicts.items() if v.passed] == [question.right]
+    assert sorted(question.reasons) == sorted(question.options)
+    for option, verdict in verdicts.items():
+        assert verdict.title == f"Prediction {name}, lab {number}"
+        assert verdict.hint.startswith(question.reasons[option])
+        assert len(question.reasons[option].split()) >= 8
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_answers_in_the_lab_are_right_and_every_question_is_asked_once(number):
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    asked = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        found = re.findall(r'checks\.prediction\("([^"]+)"', cell.source)
+        assert [f"{question}-prediction" for question in found] in ([], [cell.id])
+        for question in found:
+            names = {"checks": LABS[number]}
+            exec(cell.source, names)
+            assert LABS[number].prediction(question, names["answer"])
+        asked += found
+    assert sorted(asked) == sorted(LABS[number].prediction.questions)
+
+
+@pytest.mark.parametrize("answer", ["c", " (C) ", "(c)", "c)", "(c) something else"])
+def test_a_letter_is_read_kindly(answer):
+    assert checks01.prediction("uncleared", answer)
+
+
+@pytest.mark.parametrize("answer", [20, "20", 20.0, "21"])
+def test_a_number_is_read_kindly(answer):
+    assert checks04.prediction("escape", answer)
+
+
+@pytest.mark.parametrize("answer", ["faster", 60, "", "a or c", [1, 2], 1e400])
+def test_what_is_no_option_is_refused(answer):
+    question = "escape" if isinstance(answer, int | float) else "uncleared"
+    lab = checks04 if question == "escape" else checks01
+    other = lab.prediction(question, answer)
+    assert other.expected.startswith("one of ")
     assert other.passed is False
-    unknown = checks.prediction("unclear", "c")
+
+
+def test_an_unknown_question_is_told_the_known_ones():
+    unknown = checks01.prediction("unclear", "c")
     assert "uncleared" in unknown.expected
     assert unknown.passed is False
 
 
-def test_a_wrong_prediction_does_not_give_the_answer_away():
-    wrong = [repr(checks.prediction("twice", option)) for option in "ab"]
-    assert wrong[0].replace("'a'", "'b'") == wrong[1]
-    source = Path(predictions.__file__).read_text(encoding="utf-8")
-    assert '"c"' not in source
+def test_a_right_prediction_says_why():
+    right = checks01.prediction("uncleared", "c")
+    assert repr(right).startswith("Prediction uncleared, lab 01: right.\n  because:  ")
+
+
+def test_a_lab_does_not_give_its_predictions_away():
+    for number, name, question in (each.values for each in QUESTIONS):
+        source = Path(LABS[number].__file__).read_text(encoding="utf-8")
+        for reason in question.reasons.values():
+            assert reason[:40] not in source
+        for option in set(question.options) - {question.right}:
+            said = LABS[number].prediction(name, option)
+            assert said.expected == "another option"
+
+
+def test_an_entry_can_be_made_and_read(capsys, monkeypatch):
+    made = ["digest", "is-it", "b", "a=One may think so.", "b=It is, since 1 + 1 = 2."]
+    assert main(made) == 0
+    entry = capsys.readouterr().out
+    assert "since" not in entry
+    lab = eval(f"predictions('98', {entry})", {"predictions": predictions.predictions})
+    assert lab("is-it", "b").hint == "It is, since 1 + 1 = 2."
+    assert lab("is-it", "a").passed is False
+    assert main(["reasons", "01"]) == 0
+    assert "uncleared: right is c" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [["c", "a=x", "b=y"], ["a", "a=x", "b="]])
+def test_an_entry_without_a_reason_is_refused(given, capsys):
+    assert "needs a reason" in main(["digest", "is-it", *given])
+    assert capsys.readouterr().out == ""
 
 
 # --- Progress ------------------------------------------------------------------------
@@ -570,18 +624,18 @@ def test_progress_shows_the_labs_of_this_session():
     checks.best_linear_map(lambda U, Z: U)
     table = checks.progress()
     assert isinstance(table, pd.DataFrame)
-    assert table["state"].to_dict() == {
-        "Exercise 2.1, pca_scores": "not begun",
-        "Exercise 2.2, best_linear_map": "not right yet",
-        "Exercise 2.3, split": "not checked",
-        "Exercise 2.4, predicted_cond": "not checked",
-        "Exercise 2.5, scores_from_factors": "not checked",
-        "Prediction centre, lab 02": "not checked",
-        "Prediction drift, lab 02": "not checked",
-    }
+    assert list(table["state"].items()) == [
+        ("Exercise 2.1, pca_scores", "not begun"),
+        ("Exercise 2.2, best_linear_map", "not right yet"),
+        ("Exercise 2.3, split", "not checked"),
+        ("Exercise 2.4, predicted_cond", "not checked"),
+        ("Exercise 2.5, scores_from_factors", "not checked"),
+        ("Prediction centre, lab 02", "not checked"),
+        ("Prediction drift, lab 02", "not checked"),
+    ]
     scores(GOOD)
     assert checks.progress()["state"].iloc[0] == "right"
-    checks.prediction("zero-run", "c")
+    checks04.prediction("zero-run", "c")
     states = checks.progress()["state"]
     assert states["Prediction zero-run, lab 04"] == "right"
     assert states["Exercise 4.3b, best_rate"] == "not checked"
