@@ -33,14 +33,8 @@ SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
 SERVERS := --LanguageServerManager.autodetect=False
 
-define check_python
-import sys
-version = sys.version_info[:2]
-if version < (3, 11):
-    sys.exit("Python 3.11 or newer is needed, this one is %d.%d. Name another one, " \
-             "as in: make lab PYTHON=python3.12" % version)
-endef
-export check_python
+# Looks at the version of Python; with arguments, sets up .venv and installs.
+SET_UP = "$(PYTHON)" tools/set_up.py
 
 .PHONY: help lab doctor cifar10 clean
 
@@ -51,8 +45,10 @@ help:  ## list the verbs
 lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
 	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
 
+doctor: PYTHON := $(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))
 doctor:  ## check that everything the labs need is there and works
-	@"$(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))" tools/doctor.py
+	@$(SET_UP)
+	@"$(PYTHON)" tools/doctor.py
 
 cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
 	"$(BIN)/python" tools/cifar10.py
@@ -67,19 +63,10 @@ $(SETTINGS):
 	@echo '{"@jupyterlab/apputils-extension:notification": {$(NOTIFICATIONS)}}' > $@
 
 .venv/lab: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,-e .)
-	@touch $@
+	@$(SET_UP) lab -c $(CONSTRAINTS) -e .
 
 .venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
-	$(call install,-e ".[cifar10]")
-	@touch .venv/lab $@
-
-define install
-	@"$(PYTHON)" -c "$$check_python"
-	@echo "Setting up .venv: some minutes, the first time."
-	@"$(BIN)/python" -c "import pip" 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
-	"$(BIN)/python" -m pip install --disable-pip-version-check -c $(CONSTRAINTS) $(1)
-endef
+	@$(SET_UP) cifar10 -c $(CONSTRAINTS) -e ".[cifar10]"
 
 # Verbs of teachers and maintainers. Students don't get that folder.
 -include teaching/verbs.mk

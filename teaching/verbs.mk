@@ -50,17 +50,13 @@ hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do th
 NEEDED := pyproject.toml teaching/pyproject.toml $(CONSTRAINTS)
 
 .venv/teach: $(NEEDED) | $(SETTINGS)
-	$(call install,-e . -e teaching)
-	@touch .venv/lab $@
+	@$(SET_UP) teach -c $(CONSTRAINTS) -e . -e teaching
 
 .venv/test: $(NEEDED) | $(SETTINGS)
-	$(call install,-e . -e "teaching[test]")
-	@touch .venv/lab .venv/teach $@
+	@$(SET_UP) test,teach -c $(CONSTRAINTS) -e . -e "teaching[test]"
 
 .venv/mutants: $(NEEDED) | $(SETTINGS)
-	$(call install,-e . -e "teaching[mutants]")
-	@touch .venv/lab .venv/teach .venv/test $@
+	@$(SET_UP) mutants,test,teach -c $(CONSTRAINTS) -e . -e "teaching[mutants]"
 
 .venv/hub: $(NEEDED) | $(SETTINGS)
-	$(call install,-e . -e "teaching[hub]")
-	@touch .venv/lab .venv/teach $@
+	@$(SET_UP) hub,teach -c $(CONSTRAINTS) -e . -e "teaching[hub]"

@@ -2,15 +2,23 @@
 
 One line for each need, and under each that is not met what to do. Nothing is imported
 here that could be missing or broken; whatever could crash runs in another process. This
-file is also read by Pythons that are too old for the labs.
+file is also read by Pythons, from 3.6 on, that are too old for the labs.
 """
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "[FAIL] Python: {}.{}.{}, {}\n       Install Python 3.11 or newer from "
+        "https://www.python.org. Then delete the folder .venv, if there is one, and "
+        "see START-HERE.txt or README.md.".format(*sys.version_info[:3], sys.executable)
+    )
 
 import functools
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +26,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "autograd-labs"
 IRIS = "f7fac79ad999fd2d001fd012dd70c0f42c738a7e7cfb7069e71371b55c29341e"
-OLDEST = (3, 11)
 FREE_MB = 500
 SECONDS = 120
 
@@ -86,16 +93,9 @@ def needs():
     ]
 
 
-def python(version=None):
-    """Demand a Python that is new enough."""
-    version = tuple(version or sys.version_info[:3])
-    found = "{}.{}.{}, {}".format(*version, sys.executable)
-    if version < OLDEST:
-        cure = "Install Python {}.{} or newer from https://www.python.org. ".format(
-            *OLDEST
-        )
-        raise Missing(found, cure + SET_UP)
-    return found
+def python():
+    """Name the Python, which is new enough: else this file ends at its top."""
+    return "{}.{}.{}, {}".format(*sys.version_info[:3], sys.executable)
 
 
 def helpers():
@@ -207,8 +207,10 @@ def _installed():
 def _install():
     """Return the cure for what isn't installed, or is in another version."""
     of_its_own = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
-    is_theirs = of_its_own or _installed()
-    return INSTALL.format(python=sys.executable) if is_theirs else OTHER
+    if not (of_its_own or _installed()):
+        return OTHER
+    has_pip = _run("-m", "pip", "--version")[0]
+    return INSTALL.format(python=sys.executable) if has_pip else SET_UP
 
 
 def _again():

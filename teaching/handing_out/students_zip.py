@@ -17,6 +17,7 @@ FILES = (
     "pyproject.toml",
     "tools/cifar10.py",
     "tools/doctor.py",
+    "tools/set_up.py",
 )
 PAGE = "START-HERE.txt"
 # Not 1980, the first that a zip can say: some time zones would make it 1979.

@@ -36,15 +36,27 @@ def answering(monkeypatch, answer, complaint=None):
     monkeypatch.setattr(doctor, "_run", lambda *a, **k: (answer, complaint))
 
 
-def test_an_old_python_is_refused():
-    found, cure = missing(doctor.python, (3, 10, 9))
-    assert found.startswith("3.10.9")
-    assert "3.11" in cure
-    assert doctor.python((3, 11, 0)).startswith("3.11.0")
+@pytest.mark.parametrize("tool", ["doctor.py", "set_up.py"])
+def test_an_old_python_can_read_the_file_and_is_refused_before_anything_else(tool):
+    source = (ROOT / "tools" / tool).read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    (at,) = [i for i, node in enumerate(tree.body) if isinstance(node, ast.If)][:1]
+    docstring, only_sys, refusal = tree.body[: at + 1]
+    assert ast.unparse(only_sys) == "import sys"
+    assert isinstance(docstring, ast.Expr)
+    top = compile(ast.Module([refusal], []), tool, "exec")
 
+    class Old:
+        executable = "/old/python"
+        version_info = (2, 7, 18)
+        exit = staticmethod(sys.exit)
 
-def test_the_oldest_python_is_that_of_the_project():
-    assert ">={}.{}".format(*doctor.OLDEST) == PROJECT["requires-python"]
+    with pytest.raises(SystemExit, match="Python.* 3.11 or newer"):
+        exec(top, {"sys": Old})
+    oldest = re.search(r"version_info < \((\d+), (\d+)\)", source).groups()
+    assert ">={}.{}".format(*oldest) == PROJECT["requires-python"]
+    Old.version_info = tuple(map(int, oldest))
+    exec(top, {"sys": Old})
 
 
 def test_every_dependency_has_a_line():
@@ -93,9 +105,11 @@ def test_helpers_that_are_not_installed_are_missed(monkeypatch):
 
 
 def test_a_python_of_its_own_is_told_to_install_and_another_where_to_go(monkeypatch):
-    answering(monkeypatch, None, "no")
+    answering(monkeypatch, "pip 25.0")
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     assert "pip install" in doctor._install()
+    answering(monkeypatch, None, "ModuleNotFoundError: No module named 'pip._vendor'")
+    assert "delete the folder .venv" in doctor._install()
     monkeypatch.setattr(sys, "base_prefix", sys.prefix)
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     assert "make doctor" in doctor._install()
@@ -222,4 +236,3 @@ def test_the_doctor_imports_nothing_that_can_be_missing():
         for name in [getattr(node, "module", None) or node.names[0].name]
     }
     assert names <= set(sys.stdlib_module_names)
-    ast.parse(Path(doctor.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))

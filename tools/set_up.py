@@ -1,0 +1,104 @@
+"""Set up the folder .venv, and install into it: ``make`` calls this before a verb.
+
+    python tools/set_up.py lab -c constraints.txt -e .
+
+gives pip the arguments behind the first, and leaves the file .venv/lab, by which make
+knows that it is done; ``lab,teach`` leaves two. Without arguments only the version of
+Python is looked at: every Python since 2.7 can read this file.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "Python 3.11 or newer is needed, this one is {}.{}. Name another one, "
+        "as in: make lab PYTHON=python3.12".format(*sys.version_info)
+    )
+
+import contextlib
+import os
+import subprocess
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # on Windows, nothing holds two verbs apart
+    fcntl = None
+
+VENV = Path(__file__).resolve().parents[1] / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+# It is there if .venv is whole: every installation removes it first, and leaves it.
+WHOLE = VENV / "lab"
+OFFLINE = "connection broken by"  # so pip says it, once for each try
+
+
+def set_up(names, arguments):
+    """Install, unless another verb did while this one waited.
+
+    Parameters
+    ----------
+    names : list of str
+        The files in .venv that say what is installed.
+    arguments : list of str
+        Those of ``pip install``.
+
+    Raises
+    ------
+    SystemExit
+        If the verb can't go on, with what to tell the user.
+    """
+    started = time.time()
+    stamps = [VENV / name for name in names]
+    with alone():
+        installed = all(stamp.exists() for stamp in stamps)
+        if installed and all(stamp.stat().st_mtime > started for stamp in stamps):
+            return
+        print("Setting up .venv: some minutes, the first time.")
+        sys.stdout.flush()
+        whole = WHOLE.exists()
+        if not whole:
+            make = [sys.executable, "-m", "venv", "--clear", VENV]
+            if subprocess.run(make).returncode:
+                sys.exit("Python could not make the folder .venv, see above.")
+        WHOLE.unlink(missing_ok=True)
+        error = pip_install(arguments)
+        if error is None:
+            for stamp in [WHOLE] + stamps:
+                stamp.touch()
+            return
+        if whole:
+            WHOLE.touch()
+            os.utime(WHOLE, (0, 0))  # so old that the next verb tries again
+    if OFFLINE not in error:
+        sys.exit(error + "\npip could not install what is needed: see above.")
+    if not installed:
+        sys.exit("pip can't reach the package index. Is there a network?")
+    print("pip can't reach the package index: no network? Going on with what is there.")
+
+
+@contextlib.contextmanager
+def alone():
+    """Wait until no other verb sets up. The lock goes when the process ends."""
+    with open(VENV.parent / "pyproject.toml") as file:
+        if fcntl:
+            with contextlib.suppress(OSError):  # a network drive may have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def pip_install(arguments):
+    """Run ``pip install`` in .venv alone; return None, or what it complains of."""
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
+    done = subprocess.run(
+        command + arguments,
+        env=os.environ | {"PIP_REQUIRE_VIRTUALENV": "1"},
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return done.stderr.strip() if done.returncode else None
+
+
+if __name__ == "__main__" and sys.argv[1:]:
+    set_up(sys.argv[1].split(","), sys.argv[2:])
