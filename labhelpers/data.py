@@ -207,7 +207,10 @@ def load_cifar10(root=None, *, split="train"):
 
 def scale_pixels(pixels):
     """Return uint8 pixels as float32 from −1 (dark) to 1 (bright), the same shape."""
-    return np.asarray(pixels, dtype=np.float32) / 127.5 - 1
+    scaled = np.array(pixels, dtype=np.float32)
+    scaled /= 127.5
+    scaled -= 1
+    return scaled
 
 
 def _cifar10_records(path):
