@@ -26,6 +26,11 @@ class MinibatchAutoencoder(NamedTuple):
     ratio: float | None
     interrupted: bool
 
+    @property
+    def params(self):
+        """``(A, B)``, a tuple."""
+        return self.A, self.B
+
 
 class Muon(torch.optim.Optimizer):
     """Steps equally far along every singular direction of a gradient, with momentum.

@@ -23,6 +23,11 @@ class Factorisation(NamedTuple):
     losses: torch.Tensor
     diverged: torch.Tensor
 
+    @property
+    def params(self):
+        """``(U, V)``, a tuple."""
+        return self.U, self.V
+
 
 class MLP(NamedTuple):
     """``relu(data @ W1 + b1) @ W2 + b2``; the rest as in ``descent.Trace``.
@@ -38,6 +43,11 @@ class MLP(NamedTuple):
     losses: torch.Tensor
     diverged: torch.Tensor
 
+    @property
+    def params(self):
+        """``(W1, b1, W2, b2)``, a tuple."""
+        return self.W1, self.b1, self.W2, self.b2
+
 
 class Autoencoder(NamedTuple):
     """``z ≈ A @ (B @ z)``: A (n, k), B (k, n); the rest as in ``descent.Trace``."""
@@ -46,6 +56,11 @@ class Autoencoder(NamedTuple):
     B: torch.Tensor
     losses: torch.Tensor
     diverged: torch.Tensor
+
+    @property
+    def params(self):
+        """``(A, B)``, a tuple."""
+        return self.A, self.B
 
 
 def factorisation_loss(U, V, A):
@@ -125,7 +140,9 @@ def factorise(
     def loss(U, V):
         return factorisation_loss(U, V, A)
 
-    start = _start(draw, A, [(m, rank), (n, rank)], seed, start, runs, lr)
+    start = _start(
+        draw, A, [(m, rank), (n, rank)], seed=seed, start=start, runs=runs, lr=lr
+    )
     precondition = _scale if scaled else None
     trace = descend(loss, start, lr=lr, steps=num_epochs, precondition=precondition)
     return Factorisation(*trace.params, trace.losses, trace.diverged)
@@ -189,13 +206,13 @@ def train_mlp(
     def loss(W1, b1, W2, b2):
         return cross_entropy(mlp_logits(data, W1, b1, W2, b2), targets)
 
-    start = _start(draw, data, shapes, seed, start, runs, lr)
+    start = _start(draw, data, shapes, seed=seed, start=start, runs=runs, lr=lr)
     trace = descend(loss, start, lr=lr, steps=num_epochs)
     return MLP(*trace.params, trace.losses, trace.diverged)
 
 
 def train_autoencoder(
-    z, k, *, steps, lr, init_scale=None, runs=None, seed=None, start=None
+    z, k, *, num_epochs, lr, init_scale=None, runs=None, seed=None, start=None
 ):
     """Train a linear autoencoder on ``½ ‖z − A B z‖²``; each column of z is an example.
 
@@ -205,7 +222,7 @@ def train_autoencoder(
         Floating point, finite.
     k : int
         The number of hidden units, from 1 to n.
-    steps : int
+    num_epochs : int
         The number of updates, at least 1, each on all columns.
     init_scale : float, optional
         The standard deviation of a drawn start, ``1 / k`` where it is not given.
@@ -224,7 +241,7 @@ def train_autoencoder(
     require_finite("z", z, ndim=[2])
     n = len(z)
     require_count("k", k, 1, n)
-    require_count("steps", steps)
+    require_count("num_epochs", num_epochs)
     std = 1 / k if init_scale is None else init_scale
     require(0 <= std < torch.inf, "init_scale", std, "a finite number, at least 0")
 
@@ -234,8 +251,8 @@ def train_autoencoder(
     def loss(A, B):
         return autoencoder_loss(A, B, z)
 
-    start = _start(draw, z, [(n, k), (k, n)], seed, start, runs, lr)
-    trace = descend(loss, start, lr=lr, steps=steps)
+    start = _start(draw, z, [(n, k), (k, n)], seed=seed, start=start, runs=runs, lr=lr)
+    trace = descend(loss, start, lr=lr, steps=num_epochs)
     return Autoencoder(*trace.params, trace.losses, trace.diverged)
 
 
@@ -250,7 +267,7 @@ def _inverse(matrix):
     return torch.linalg.inv_ex(matrix).inverse
 
 
-def _start(draw, like, shapes, seed, start, runs, lr):
+def _start(draw, like, shapes, *, seed, start, runs, lr):
     """Return the start, drawn or given; several rates share a single one."""
     if runs is not None:
         require_count("runs", runs)
@@ -261,14 +278,14 @@ def _start(draw, like, shapes, seed, start, runs, lr):
         start = [p.to(like) for p in draw_start(draw, seed=seed, runs=runs)]
     else:
         require(seed is None, "seed", seed, "left out where a start is given")
-        _require_start(start, like, shapes, runs)
+        _require_start(start, like, shapes, runs=runs)
     rates = learning_rates(lr)
     if rates.ndim == 1 and start[0].ndim == len(shapes[0]):
         start = [p.expand(len(rates), *p.shape) for p in start]
     return start
 
 
-def _require_start(start, like, shapes, runs):
+def _require_start(start, like, shapes, *, runs):
     count = len(shapes)
     is_sequence = isinstance(start, (tuple, list))
     seen = f"{len(start)} of them" if is_sequence else type(start).__name__

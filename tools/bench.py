@@ -366,7 +366,7 @@ def rate_sweep(size, speed):
 
     def train(lr):
         return lambda: training.train_autoencoder(
-            z, 50, steps=size.steps, lr=lr, seed=0
+            z, 50, num_epochs=size.steps, lr=lr, seed=0
         )
 
     return Race(

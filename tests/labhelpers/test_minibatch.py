@@ -196,8 +196,8 @@ def test_results_have_the_stated_shapes():
     assert result.A.shape == (PIXELS, K)
     assert result.B.shape == (K, PIXELS)
     assert result.losses.shape == (3 * 8,)  # 500 images: seven batches of 64 and one
-    assert {t.dtype for t in result[:3]} == {torch.float32}
-    assert not any(t.requires_grad for t in result[:3])
+    assert {t.dtype for t in (*result.params, result.losses)} == {torch.float32}
+    assert not any(t.requires_grad for t in (*result.params, result.losses))
     assert result.ratio is None
     assert result.interrupted is False
 
@@ -221,7 +221,7 @@ class Recorder(torch.optim.SGD):
 def test_every_step_follows_the_gradient_of_its_own_batch():
     result = train(num_epochs=1, lr=0.01, optimizer=Recorder)
     record, steps = Recorder.last, 8
-    after = [*record.before[1:], result[:2]]
+    after = [*record.before[1:], result.params]
     np.testing.assert_allclose(record.rates, 0.01 * (1 - np.arange(steps) / steps))
     for old, new, rate, gradients in zip(
         record.before, after, record.rates, record.gradients
