@@ -31,7 +31,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from labhelpers import data, descent, linalg, plots, training
+from labhelpers import data, descent, linalg, minibatch, plots, training
 
 ROOT = Path(__file__).resolve().parents[1]
 PIXELS, K = 3072, 50
@@ -129,7 +129,7 @@ def images_a_second(size, speed):
     few = images[: size.loop_images]
 
     def ours():
-        training.train_autoencoder_minibatch(images, size.k, num_epochs=1, seed=0)
+        minibatch.train_autoencoder_minibatch(images, size.k, num_epochs=1, seed=0)
 
     return Race(
         f"Lab 05, one epoch of {len(images):,} images",
@@ -154,7 +154,7 @@ def to_the_floor(size, speed):
     z_torch = torch.from_numpy(z)
 
     def ours(num_epochs, floor=None):
-        return training.train_autoencoder_minibatch(
+        return minibatch.train_autoencoder_minibatch(
             images, size.k, num_epochs=num_epochs, batch_size=200, floor=floor, seed=0
         )
 
@@ -228,7 +228,7 @@ def print_peak(which, path, k):
     images = np.memmap(path, np.uint8, "r").reshape(-1, PIXELS)
     before = peak_memory()
     if which == "ours":
-        training.train_autoencoder_minibatch(images, k, num_epochs=2, seed=0)
+        minibatch.train_autoencoder_minibatch(images, k, num_epochs=2, seed=0)
     else:
         z = images.astype(np.float32)
         z /= 127.5
@@ -366,7 +366,7 @@ def rate_sweep(size, speed):
 
     def train(lr):
         return lambda: training.train_autoencoder(
-            z, 50, steps=size.steps, lr=lr, seed=0
+            z, 50, num_epochs=size.steps, lr=lr, seed=0
         )
 
     return Race(
@@ -420,7 +420,7 @@ def scaling_images(size):
 
     def train(n):
         def epoch():
-            training.train_autoencoder_minibatch(
+            minibatch.train_autoencoder_minibatch(
                 images[:n], size.k, num_epochs=1, seed=0
             )
 

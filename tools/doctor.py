@@ -45,9 +45,10 @@ x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 assert x.grad.numpy().tolist() == [2.0, 4.0, 6.0], x.grad
 print("torch", torch.__version__)
 """
-IMPORTS = (
-    "import labchecks\nfrom labhelpers import data, descent, linalg, plots, training"
-)
+IMPORTS = """
+import labchecks
+from labhelpers import data, descent, linalg, minibatch, plots, training
+"""
 KERNEL = """
 from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60)

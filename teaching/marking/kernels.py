@@ -29,6 +29,7 @@ WARM = [
     "torch.utils.flop_counter",
     "labchecks",
     "labhelpers.data",
+    "labhelpers.minibatch",
     "labhelpers.plots",
     "labhelpers.training",
     "teaching.marking.answering",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from labhelpers import training
+from labhelpers import minibatch, training
 
 _numbers = itertools.count()
 
@@ -33,7 +33,7 @@ def written(source):
     """Return the function that a source text defines; tracebacks show its lines."""
     filename = f"<answer {next(_numbers)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    names = {"np": np, "torch": torch, "training": training}
+    names = {"np": np, "torch": torch, "minibatch": minibatch, "training": training}
     exec(compile(source, filename, "exec"), names)
     functions = [value for value in names.values() if hasattr(value, "__code__")]
     return functions[-1]

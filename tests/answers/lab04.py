@@ -113,7 +113,9 @@ def train_ab(A, B, z, *, steps, lr):
 """,
         """
 def train_ab(A, B, z, steps, lr):
-    run = training.train_autoencoder(z, A.shape[1], steps=steps, lr=lr, start=(A, B))
+    run = training.train_autoencoder(
+        z, A.shape[1], num_epochs=steps, lr=lr, start=(A, B)
+    )
     return run.A, run.B, run.losses
 """,
     ],
@@ -206,7 +208,7 @@ BEST = Exercise(
         """
 def best_rate(A, B, z, rates, steps):
     k = A.shape[1]
-    run = training.train_autoencoder(z, k, steps=steps, lr=rates, start=(A, B))
+    run = training.train_autoencoder(z, k, num_epochs=steps, lr=rates, start=(A, B))
     last = run.losses[-1].nan_to_num(nan=float("inf"))
     return rates[int(last.argmin())]
 """,
@@ -229,7 +231,7 @@ def best_rate(A, B, z, rates, steps):
         """
 def best_rate(A, B, z, rates, steps, **options):
     k = A.shape[1]
-    run = training.train_autoencoder(z, k, steps=steps, lr=rates, start=(A, B))
+    run = training.train_autoencoder(z, k, num_epochs=steps, lr=rates, start=(A, B))
     last = np.where(run.diverged, np.inf, run.losses[-1])
     return torch.tensor(rates, dtype=torch.float64)[np.argmin(last)]
 """,
@@ -266,7 +268,7 @@ def best_rate(A, B, z, rates, steps):
     A, B = A.clone(), B.clone()
     for lr in rates:
         run = training.train_autoencoder(
-            z, A.shape[1], steps=steps, lr=lr, start=(A, B)
+            z, A.shape[1], num_epochs=steps, lr=lr, start=(A, B)
         )
         A, B = run.A, run.B
         finals.append(run.losses[-1].nan_to_num(nan=float("inf")))

@@ -140,7 +140,7 @@ def orthogonal(gradient, steps=60):
 """,
         """
 def orthogonal(gradient):
-    return training.orthogonalise(gradient)
+    return minibatch.orthogonalise(gradient)
 """,
         """
 def orthogonal(gradient):

@@ -370,7 +370,7 @@ def test_helpers_train_the_same_networks(networks):
         bias=name,
         start=[torch.tensor(p[some]) for p in start],
     )
-    for ours, other in zip(result[:4], wanted):
+    for ours, other in zip(result.params, wanted):
         np.testing.assert_allclose(ours, other[some], atol=1e-9)
     np.testing.assert_allclose(result.losses, wanted[4][:, some], atol=1e-9)
 
@@ -479,7 +479,7 @@ def test_a_zero_start_stays_at_zero(original):
     assert not A.any()
     assert not B.any()
     np.testing.assert_allclose(losses, 4919.1143, atol=1e-3)
-    ours = training.train_autoencoder(z, 50, steps=10, lr=1e-5, start=start)
+    ours = training.train_autoencoder(z, 50, num_epochs=10, lr=1e-5, start=start)
     assert not ours.A.any()
     assert not ours.B.any()
 
@@ -544,7 +544,7 @@ def test_helpers_repeat_the_original_sweep(original):
     z, A, B = original
     least = []
     for lr in [1e-4, 1e-3, 1e-2]:
-        run = training.train_autoencoder(z, 50, steps=1000, lr=lr, start=(A, B))
+        run = training.train_autoencoder(z, 50, num_epochs=1000, lr=lr, start=(A, B))
         A, B = run.A, run.B
         least.append(np.fmin.reduce(run.losses[:-1].numpy()))
     np.testing.assert_allclose(least, [518.7144, 506.4025, 506.3055], atol=2e-3)
@@ -564,7 +564,7 @@ def test_the_fair_sweep(fair_sweep, floor):
 def test_helpers_sweep_alike(in_double, fair_sweep):
     z, *start = map(torch.tensor, in_double)
     lr = torch.tensor([2e-3, 2.5e-3, 3e-3], dtype=torch.float64)
-    ours = training.train_autoencoder(z, 50, steps=300, lr=lr, start=start)
+    ours = training.train_autoencoder(z, 50, num_epochs=300, lr=lr, start=start)
     assert ours.diverged.tolist() == [False, False, True]
     for run, rate in enumerate(lr.tolist()):
         wanted = fair_sweep[rate][2][:300]

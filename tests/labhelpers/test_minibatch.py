@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import TruncatedSVD
 
-from labhelpers import data, linalg, training
+from labhelpers import data, linalg, minibatch, training
 
 N, PIXELS, K = 500, 24, 4
 
@@ -28,7 +28,7 @@ FLOOR = linalg.eckart_young_floor(SCALED, K) / (2 * N)
 
 def train(images=IMAGES, k=K, **changes):
     arguments = {"num_epochs": 2, "batch_size": 64, "seed": 0} | changes
-    return training.train_autoencoder_minibatch(images, k, **arguments)
+    return minibatch.train_autoencoder_minibatch(images, k, **arguments)
 
 
 class Watched:
@@ -107,7 +107,7 @@ def test_the_floors_are_those_of_eckart_and_young(k):
 def test_the_principal_axes_reach_the_floor():
     found = linalg.principal_components(linalg.second_moment(SCALED), K)
     axes = torch.tensor(found.axes, dtype=torch.float32)
-    loss = training.mean_image_loss(axes, axes.T, IMAGES)
+    loss = minibatch.mean_image_loss(axes, axes.T, IMAGES)
     assert loss == pytest.approx(found.floors[-1], rel=1e-5)
     assert loss == pytest.approx(FLOOR, rel=1e-5)
 
@@ -141,7 +141,7 @@ def test_the_loss_of_rows_is_that_of_columns():
     """Lab 04 has examples as columns and sums over them; here rows, and the mean."""
     A, B = drawn()
     z = torch.tensor(SCALED)
-    rows, columns = training._image_loss(A, B, z), training.autoencoder_loss(A, B, z.T)
+    rows, columns = minibatch._image_loss(A, B, z), training.autoencoder_loss(A, B, z.T)
     torch.testing.assert_close(rows, columns / N)
     ours = torch.autograd.grad(rows, [A, B])
     theirs = torch.autograd.grad(columns / N, [A, B])
@@ -154,7 +154,7 @@ def test_the_mean_loss_is_the_mean_over_all_images(batch_size):
     with torch.no_grad():
         z = torch.tensor(SCALED)
         each = ((z - z @ B.T @ A.T) ** 2).sum(dim=1) / 2
-        loss = training.mean_image_loss(A, B, IMAGES, batch_size=batch_size)
+        loss = minibatch.mean_image_loss(A, B, IMAGES, batch_size=batch_size)
     assert isinstance(loss, float)
     assert loss == pytest.approx(each.mean().item(), rel=1e-5)
 
@@ -164,7 +164,7 @@ def test_the_mean_loss_is_the_mean_over_all_images(batch_size):
 
 def test_training_comes_near_the_floor_and_not_below():
     result = train(num_epochs=30, floor=FLOOR)
-    loss = training.mean_image_loss(result.A, result.B, IMAGES)
+    loss = minibatch.mean_image_loss(result.A, result.B, IMAGES)
     assert FLOOR * (1 - 1e-5) <= loss <= 1.03 * FLOOR
     assert result.ratio == pytest.approx(loss / FLOOR, rel=1e-6)
     assert not result.interrupted
@@ -182,7 +182,7 @@ def test_the_space_is_that_of_the_principal_axes():
         (torch.optim.SGD, 0.5, 2.5),
         (functools.partial(torch.optim.SGD, momentum=0.9), 0.05, 2.5),
         (torch.optim.Adam, 0.02, 1.05),
-        (training.Muon, 0.02, 1.05),
+        (minibatch.Muon, 0.02, 1.05),
     ],
 )
 def test_optimisers_of_torch_can_be_given(optimizer, lr, most):
@@ -196,8 +196,8 @@ def test_results_have_the_stated_shapes():
     assert result.A.shape == (PIXELS, K)
     assert result.B.shape == (K, PIXELS)
     assert result.losses.shape == (3 * 8,)  # 500 images: seven batches of 64 and one
-    assert {t.dtype for t in result[:3]} == {torch.float32}
-    assert not any(t.requires_grad for t in result[:3])
+    assert {t.dtype for t in (*result.params, result.losses)} == {torch.float32}
+    assert not any(t.requires_grad for t in (*result.params, result.losses))
     assert result.ratio is None
     assert result.interrupted is False
 
@@ -221,7 +221,7 @@ class Recorder(torch.optim.SGD):
 def test_every_step_follows_the_gradient_of_its_own_batch():
     result = train(num_epochs=1, lr=0.01, optimizer=Recorder)
     record, steps = Recorder.last, 8
-    after = [*record.before[1:], result[:2]]
+    after = [*record.before[1:], result.params]
     np.testing.assert_allclose(record.rates, 0.01 * (1 - np.arange(steps) / steps))
     for old, new, rate, gradients in zip(
         record.before, after, record.rates, record.gradients
@@ -246,20 +246,20 @@ def test_an_epoch_sees_every_image_once():
     assert first != second
     sizes = torch.tensor([64.0] * 7 + [52.0])
     mean = (result.losses[:8] * sizes).sum() / N
-    loss = training.mean_image_loss(result.A, result.B, IMAGES)
+    loss = minibatch.mean_image_loss(result.A, result.B, IMAGES)
     assert mean.item() == pytest.approx(loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(("n", "batches"), [(256, 1), (257, 2)])
 def test_a_batch_has_256_images_where_nothing_is_said(n, batches):
     arguments = {"num_epochs": 1, "seed": 0}
-    result = training.train_autoencoder_minibatch(IMAGES[:n], K, **arguments)
+    result = minibatch.train_autoencoder_minibatch(IMAGES[:n], K, **arguments)
     assert result.losses.shape == (batches,)
 
 
 def test_what_is_not_said_is_muon_at_a_rate_of_a_fiftieth():
-    long = train(batch_size=256, lr=0.02, optimizer=training.Muon)
-    short = training.train_autoencoder_minibatch(IMAGES, K, num_epochs=2, seed=0)
+    long = train(batch_size=256, lr=0.02, optimizer=minibatch.Muon)
+    short = minibatch.train_autoencoder_minibatch(IMAGES, K, num_epochs=2, seed=0)
     assert torch.equal(short.losses, long.losses)
 
 
@@ -344,17 +344,19 @@ def test_training_leaves_no_trace_of_itself(kind):
 def test_orthogonalised_is_the_svd_with_ones(shape, dtype):
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
     U, _, Vt = torch.linalg.svd(gradient, full_matrices=False)
-    torch.testing.assert_close(training.orthogonalise(gradient), U @ Vt)
+    torch.testing.assert_close(minibatch.orthogonalise(gradient), U @ Vt)
 
 
 def test_orthogonalising_lifts_weak_directions_and_leaves_absent_ones():
     g = torch.Generator().manual_seed(0)
     U, V = (torch.linalg.qr(torch.randn(n, 3, generator=g).double())[0] for n in (6, 4))
     weak = U * torch.tensor([1e3, 1.0, 1e-1]) @ V.T
-    torch.testing.assert_close(training.orthogonalise(weak), U @ V.T, rtol=0, atol=1e-6)
-    one = training.orthogonalise(5 * U[:, :1] @ V[:, :1].T)
+    torch.testing.assert_close(
+        minibatch.orthogonalise(weak), U @ V.T, rtol=0, atol=1e-6
+    )
+    one = minibatch.orthogonalise(5 * U[:, :1] @ V[:, :1].T)
     torch.testing.assert_close(one, U[:, :1] @ V[:, :1].T)
-    assert not training.orthogonalise(torch.zeros(6, 4)).any()
+    assert not minibatch.orthogonalise(torch.zeros(6, 4)).any()
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9")
@@ -363,7 +365,10 @@ def test_muon_is_what_its_authors_and_torch_say():
     g = torch.Generator().manual_seed(0)
     gradients = [torch.randn(40, 5, generator=g) for _ in range(20)]
     ended = []
-    for optimizer in training.Muon, functools.partial(torch.optim.Muon, weight_decay=0):
+    for optimizer in (
+        minibatch.Muon,
+        functools.partial(torch.optim.Muon, weight_decay=0),
+    ):
         p = torch.zeros(40, 5, requires_grad=True)
         stepper = optimizer([p], lr=0.1)
         for gradient in gradients:
@@ -379,8 +384,8 @@ def test_the_first_step_of_muon():
     for shape, factor in ((12, 3), 2), ((3, 12), 1):
         p = torch.zeros(shape, requires_grad=True)
         p.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        training.Muon([p], lr=0.1).step()
-        step = -0.1 * factor * training.orthogonalise(p.grad)
+        minibatch.Muon([p], lr=0.1).step()
+        step = -0.1 * factor * minibatch.orthogonalise(p.grad)
         torch.testing.assert_close(p.detach(), step)
 
 
@@ -404,9 +409,22 @@ def test_an_interrupt_returns_what_was_learned():
     assert len(result.losses) == 5
     assert torch.equal(result.A, after_five[0])
     assert torch.equal(result.B, after_five[1])
-    loss = training.mean_image_loss(result.A, result.B, IMAGES)
+    loss = minibatch.mean_image_loss(result.A, result.B, IMAGES)
     assert result.ratio == pytest.approx(loss / FLOOR, rel=1e-6)
     assert not result.A.requires_grad
+
+
+def test_an_interrupt_of_the_last_mean_keeps_what_was_learned(monkeypatch):
+    def impatient(*arguments):
+        raise KeyboardInterrupt
+
+    whole = train(num_epochs=1, floor=FLOOR)
+    monkeypatch.setattr(minibatch, "mean_image_loss", impatient)
+    result = train(num_epochs=1, floor=FLOOR)
+    assert result.interrupted is True
+    assert result.ratio is None
+    assert torch.equal(result.A, whole.A)
+    assert torch.equal(result.losses, whole.losses)
 
 
 def test_another_error_is_not_an_interrupt():

@@ -4,12 +4,12 @@ import inspect
 
 import pytest
 
-from labhelpers import data, descent, linalg, plots, training
+from labhelpers import data, descent, linalg, minibatch, plots, training
 
 BY_PLACE = {"axes": ["columns"], "load_cifar10": ["root"]}  # read well without a name
 
 
-@pytest.mark.parametrize("room", [data, descent, linalg, plots, training])
+@pytest.mark.parametrize("room", [data, descent, linalg, minibatch, plots, training])
 def test_knobs_are_keyword_only(room):
     functions = inspect.getmembers(room, inspect.isfunction)
     ours = [(name, f) for name, f in functions if f.__module__ == room.__name__]

@@ -47,7 +47,7 @@ TRAINERS = {
         [(4, 6), (1,), (6, 3), (1,)],
     ),
     "autoencoder": (
-        lambda lr=0.01, **o: train_autoencoder(Z, 3, steps=30, lr=lr, **o),
+        lambda lr=0.01, **o: train_autoencoder(Z, 3, num_epochs=30, lr=lr, **o),
         [(8, 3), (3, 8)],
     ),
 }
@@ -116,7 +116,7 @@ def test_the_dtype_of_the_data_is_kept(dtype):
         factorise(matrix, 2, num_epochs=2, seed=0),
         factorise(matrix, 2, num_epochs=2, seed=0, scaled=True, lr=[0.1, 0.2]),
         train_mlp(data, TARGETS[0], num_epochs=2, seed=0),
-        train_autoencoder(matrix, 2, steps=2, lr=0.01, seed=0, runs=2),
+        train_autoencoder(matrix, 2, num_epochs=2, lr=0.01, seed=0, runs=2),
     ]
     for result in results:
         assert {t.dtype for t in result[:-1]} == {dtype}
@@ -172,7 +172,7 @@ def test_a_start_may_be_given(train, shapes):
 @every_trainer
 def test_training_goes_on_where_it_stopped(train, shapes):
     half = train(seed=1)
-    whole = train(start=half[: len(shapes)])
+    whole = train(start=half.params)
     torch.testing.assert_close(whole.losses[0], half.losses[-1])
 
 
@@ -226,7 +226,7 @@ def test_factorise_is_the_loop_by_hand(runs):
 def test_train_autoencoder_is_the_loop_by_hand(runs):
     A, B = drawn([(8, 3), (3, 8)], *runs)
     wanted = oracles.autoencode(Z.numpy(), A.numpy(), B.numpy(), lr=0.005, steps=60)
-    result = train_autoencoder(Z, 3, steps=60, lr=0.005, start=(A, B))
+    result = train_autoencoder(Z, 3, num_epochs=60, lr=0.005, start=(A, B))
     assert_equals_oracle(result, wanted)
 
 
@@ -267,19 +267,18 @@ def test_scaled_descent_is_the_loop_by_hand():
 
 def test_default_starts_are_as_documented():
     rate = {"num_epochs": 1, "lr": 1e-300, "seed": 0, "runs": 400}
-    U, V, *_ = factorise(MATRIX, 2, **rate)
+    U, V = factorise(MATRIX, 2, **rate).params
     for p in U, V:
         assert 0 <= p.min() < 0.01
         assert 0.99 < p.max() < 1
-    W1, b1, W2, b2, *_ = train_mlp(DATA[0], TARGETS[0], **rate)
+    W1, b1, W2, b2 = train_mlp(DATA[0], TARGETS[0], **rate).params
     assert W1.shape[1:] == (4, 12)
     for W in W1, W2:
         assert W.mean().item() == pytest.approx(0, abs=0.03)
         assert W.std().item() == pytest.approx(1, abs=0.03)
     assert max(b1.abs().max(), b2.abs().max()) < 1e-290
-    rate.pop("num_epochs")
     for scale, std in [(None, 1 / 3), (0.02, 0.02), (2, 2)]:
-        A, B, *_ = train_autoencoder(Z, 3, steps=1, init_scale=scale, **rate)
+        A, B = train_autoencoder(Z, 3, init_scale=scale, **rate).params
         assert A.std().item() == pytest.approx(std, rel=0.03)
         assert B.std().item() == pytest.approx(std, rel=0.03)
 
@@ -380,7 +379,7 @@ def test_no_training_goes_below_the_floor(seed, rank):
     floor = linalg.eckart_young_floor(A, rank)
     plain = factorise(A, rank, num_epochs=50, seed=seed)
     scaled = factorise(A, rank, num_epochs=50, lr=0.25, scaled=True, seed=seed)
-    coded = train_autoencoder(A, rank, steps=50, lr=0.01, seed=seed)
+    coded = train_autoencoder(A, rank, num_epochs=50, lr=0.01, seed=seed)
     for losses, least in [
         (plain.losses, floor),
         (scaled.losses, floor),
@@ -431,7 +430,7 @@ WHOLE = "a whole number, at least 1"
 RATE = "lr must be positive and finite, a number or one per run, got "
 FACTORISE = {"A": MATRIX, "rank": 2, "num_epochs": 2, "seed": 0}
 MLP = {"data": DATA[0], "targets": TARGETS[0], "num_epochs": 2, "seed": 0}
-AUTOENCODER = {"z": Z, "k": 3, "steps": 2, "lr": 0.01, "seed": 0}
+AUTOENCODER = {"z": Z, "k": 3, "num_epochs": 2, "lr": 0.01, "seed": 0}
 BASES = [
     (factorise, FACTORISE, drawn([(9, 2), (5, 2)])),
     (train_mlp, MLP, drawn([(4, 12), (12,), (12, 3), (3,)])),
@@ -454,7 +453,7 @@ def test_counts_are_whole_numbers_from_1(train, good, start, argument, value):
     names = {
         factorise: {"count": "num_epochs", "size": "rank"},
         train_mlp: {"count": "num_epochs", "size": "hidden"},
-        train_autoencoder: {"count": "steps", "size": "k"},
+        train_autoencoder: {"count": "num_epochs", "size": "k"},
     }[train]
     name = names.get(argument, argument)
     message = f"{name} must be {WHOLE}.*, got {value!r}$"

@@ -41,7 +41,9 @@ ARROWS = {
         "_require": set(),
         "linalg": {"numpy", "scipy", "labhelpers._require"},
         "descent": {"torch", "labhelpers._require"},
-        "training": {"torch", "tqdm", "labhelpers._require", "labhelpers.descent"},
+        "training": {"torch", "labhelpers._require", "labhelpers.descent"},
+        "minibatch": {"torch", "tqdm", "labhelpers._require", "labhelpers.descent"}
+        | {"labhelpers.data"},  # to scale pixels
         "data": {"numpy", "sklearn", "labhelpers._require"},
         "plots": {"numpy", "matplotlib", "cycler", "IPython"},
     },
@@ -60,7 +62,7 @@ ARROWS = {
     },
 }
 PACKAGES = tuple(ARROWS)
-HELPERS = ("linalg", "descent", "training", "data", "plots")
+HELPERS = ("linalg", "descent", "training", "minibatch", "data", "plots")
 MOST_ROOM_LINES = 250
 MOST_HELPER_LINES = 640
 
