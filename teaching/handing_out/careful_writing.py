@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 BUILT = ".built.json"  # {path in the folder: SHA-256 of what was last built}
+CHANGED = """
+Left as they are, since somebody changed them after they were built:
+{names}
+To build these anew, too: make handouts HANDOUTS_ARGS=--force
+The changed ones are then kept beside the new ones, under a name that says when."""
 
 
 class Outcome(NamedTuple):
@@ -69,7 +74,14 @@ def write(folder, files, *, force=False, now=None):
     try:
         for name, content in files.items():
             try:
-                _write_one(folder, name, content, built, force, now, outcome)
+                _write_one(
+                    folder / name,
+                    content,
+                    name=name,
+                    built=built,
+                    outcome=outcome,
+                    aside=(now or datetime.now()) if force else None,
+                )
             except OSError as error:
                 outcome.failed[name] = error.strerror or str(error)
     finally:
@@ -78,8 +90,25 @@ def write(folder, files, *, force=False, now=None):
     return outcome
 
 
-def _write_one(folder, name, content, built, force, now, outcome):
-    path, digest = folder / name, _digest(content)
+def report(folder, outcome):
+    """Print what became of each file."""
+    folder = Path(folder)
+    for name in outcome.written:
+        print(f"built      {folder / name}")
+    for name in outcome.same:
+        print(f"unchanged  {folder / name}")
+    for name, aside in outcome.kept.items():
+        print(f"built      {folder / name}  (the changed one is now {folder / aside})")
+    for name, reason in outcome.failed.items():
+        print(f"NOT BUILT  {folder / name}: {reason}")
+    if outcome.left:
+        names = "\n".join(f"  {folder / name}" for name in outcome.left)
+        print(CHANGED.format(names=names))
+
+
+def _write_one(path, content, *, name, built, outcome, aside):
+    """Write one file; what was changed is moved if ``aside`` says when, else left."""
+    digest = _digest(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     found = _digest(path.read_bytes()) if os.path.lexists(path) else None
     if found == digest:
@@ -87,10 +116,10 @@ def _write_one(folder, name, content, built, force, now, outcome):
     elif found in (None, built.get(name)):
         _replace(path, content)
         outcome.written.append(name)
-    elif force:
-        aside = _move_aside(path, now or datetime.now())
+    elif aside:
+        kept = _move_aside(path, aside)
         _replace(path, content)
-        outcome.kept[name] = aside.relative_to(folder).as_posix()
+        outcome.kept[name] = Path(name).with_name(kept.name).as_posix()
     else:
         outcome.left.append(name)
         return

@@ -5,9 +5,8 @@ import html
 import json
 import re
 
-REGION = re.compile(
-    r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*$", re.M | re.S
-)
+from teaching.labs import SOLUTION
+
 # Shorter lines and sentences, such as `else:` and "In the formula:", are anywhere.
 SHORTEST, SHORTEST_SENTENCE = 12, 30
 
@@ -21,7 +20,7 @@ def secrets(notebooks, helpers):
     Parameters
     ----------
     notebooks : dict of str to NotebookNode
-        The worked labs, by name.
+        The worked labs, by the stem of their files.
     helpers : str
         The code that students get: what is in it is no secret.
 
@@ -34,7 +33,7 @@ def secrets(notebooks, helpers):
     lines = {}
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
-            lines |= dict.fromkeys(_solution_lines(cell), f"{name}, {cell.id}")
+            lines |= dict.fromkeys(_solution_lines(cell), f"{name}.ipynb, {cell.id}")
     open_lines = shown(notebooks)
     return {
         line: where
@@ -43,11 +42,14 @@ def secrets(notebooks, helpers):
     }
 
 
-def refuse(lines, files):
+def refuse(notebooks, files):
     """Raise a ValueError if a line of ``secrets`` is in one of the files.
 
-    ``files`` is {path: bytes}. The error names the file, the line and its lab and cell.
+    ``files`` is {path: bytes}: all that students get. The error names the file, the
+    line and its lab and cell.
     """
+    code = [content for name, content in files.items() if name.endswith(".py")]
+    lines = secrets(notebooks, b"\n".join(code).decode())
     for name, content in files.items():
         for line in found(lines, content):
             message = f"{name} holds a line of a solution ({lines[line]}): {line}"
@@ -61,7 +63,7 @@ def shown(notebooks):
         for cell in notebook.cells:
             solved.update(_solution_lines(cell))
             if cell.cell_type == "code":
-                given.update(map(str.strip, REGION.sub("", cell.source).splitlines()))
+                given.update(map(str.strip, SOLUTION.sub("", cell.source).splitlines()))
     return given & solved
 
 
@@ -82,7 +84,9 @@ def found(lines, content):
 
 def _solution_lines(cell):
     """Return the lines of a cell's solutions that are long enough to count, a set."""
-    lines = [line for part in REGION.findall(cell.source) for line in part.split("\n")]
+    lines = [
+        line for part in SOLUTION.findall(cell.source) for line in part.split("\n")
+    ]
     if cell.cell_type == "code":
         lines += [re.sub(r"\s+#.*", "", line) for line in lines]
     else:

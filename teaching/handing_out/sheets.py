@@ -14,27 +14,25 @@ import base64
 import re
 import struct
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 import math_core
-import nbformat
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
 from nbconvert.filters import strip_ansi
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from teaching import formulas
 from teaching.handing_out import fonts
 from teaching.handing_out.student_copy import student_copy
+from teaching.labs import SOLUTION, number
 
 PREDICTION = "Your prediction, and why"
 KINDS = ("student", "solutions")
-REGION = r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?"
 TASK = r"^(?=## Exercise|\*\*Question)"
 OVERLEAF = Markup(
     '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
@@ -111,10 +109,17 @@ def sheet(notebook, *, solutions=False, folder="."):
     return page.replace("/* fonts */", fonts.css(page), 1)
 
 
-def pages(folder):
-    """Return the sheets of all labs in a folder, a dict of str to str.
+def pages(worked, *, folder="."):
+    """Return the sheets of worked labs, a dict of str to str.
 
-    For ``01_….ipynb`` there are ``01_student.html`` and ``01_solutions.html``.
+    For ``01_…`` there are ``01_student.html`` and ``01_solutions.html``.
+
+    Parameters
+    ----------
+    worked : dict of str to NotebookNode
+        By the stem of their files.
+    folder : path-like
+        Where they lie.
 
     Raises
     ------
@@ -122,14 +127,13 @@ def pages(folder):
         If a lab can't be printed; file and cell are named.
     """
     result = {}
-    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+    for lab, notebook in worked.items():
         for kind in KINDS:
             try:
                 page = sheet(notebook, solutions=kind == "solutions", folder=folder)
             except ValueError as error:
-                raise ValueError(f"{path.name}: {error}") from error
-            result[f"{path.name[:2]}_{kind}.html"] = page
+                raise ValueError(f"{lab}.ipynb: {error}") from error
+            result[f"{number(lab)}_{kind}.html"] = page
     return result
 
 
@@ -180,7 +184,7 @@ def _shown(piece, folder):
     write = (
         _code if piece.cell.cell_type == "code" else lambda part: _text(part, folder)
     )
-    parts = re.split(REGION, piece.source, flags=re.M | re.S)
+    parts = SOLUTION.split(piece.source)
     return [write(part) if part.strip() else Markup() for part in parts]
 
 
@@ -213,28 +217,12 @@ def _code(source):
     return Markup('<pre class="code">{}</pre>').format(Markup("".join(spans)))
 
 
-class _Renderer(IPythonRenderer):
-    """Markdown as in Jupyter, but with formulas as MathML."""
-
-    def inline_math(self, body):
-        return _formula(body, display=False)
-
+class _Renderer(formulas.Renderer):
     def block_math(self, body):
-        return (
-            f'<span class="formula" tabindex="0">{_formula(body, display=True)}</span>'
-        )
-
-    def latex_environment(self, name, body):
-        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+        return f'<span class="formula" tabindex="0">{super().block_math(body)}</span>'
 
     def block_code(self, code, info=None):
         return _code(code) if info else f'<pre class="output">{escape(code)}</pre>'
-
-
-def _formula(tex, *, display):
-    return math_core.LatexToMathML(fancy_error=False).convert_with_local_state(
-        tex, displaystyle=display
-    )
 
 
 def _text(source, folder):
@@ -242,7 +230,7 @@ def _text(source, folder):
     renderer = _Renderer(
         escape=False, embed_images=True, exclude_anchor_links=True, path=str(folder)
     )
-    return _tidied(MarkdownWithMath(renderer=renderer).render(source))
+    return _tidied(formulas.html(source, renderer))
 
 
 def _outputs(piece):

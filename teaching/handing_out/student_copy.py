@@ -66,6 +66,23 @@ def student_copy(notebook):
     return result
 
 
+def student_copies(worked):
+    """Return the copies of worked labs, both by the stem of their files.
+
+    Raises
+    ------
+    ValueError
+        As ``student_copy``; the file is named.
+    """
+    copies = {}
+    for lab, notebook in worked.items():
+        try:
+            copies[lab] = student_copy(notebook)
+        except ValueError as error:
+            raise ValueError(f"{lab}.ipynb: {error}") from error
+    return copies
+
+
 def _heading(cell):
     """Return the number that a cell gives to the answers below it, or None."""
     found = re.findall(r"((?:Exercise|Question) \d+\.\d+[a-z]?) ·", cell.source)

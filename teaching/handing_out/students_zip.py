@@ -24,7 +24,7 @@ PAGE = "START-HERE.txt"
 WHEN = (2000, 1, 1, 12, 0, 0)
 
 
-def student_files(root, copies):
+def contents(root, copies):
     """Return what the students' zip holds.
 
     Parameters

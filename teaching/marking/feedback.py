@@ -1,7 +1,7 @@
 """nbgrader's page of feedback, but complete in itself, and without scripts.
 
 What a student has written stands in it, so it must not run or fetch anything in the
-browser of a teacher.
+browser of a teacher, nor lead it elsewhere.
 """
 
 import re
@@ -10,10 +10,12 @@ import math_core
 from jinja2 import pass_context
 from markupsafe import escape
 from nbconvert.exporters import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+from teaching import formulas
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 SCRIPTS = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
+META = re.compile(r"<(?=meta\b)", re.IGNORECASE)
 
 
 class FeedbackExporter(HTMLExporter):
@@ -22,7 +24,7 @@ class FeedbackExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context, source):
         """Return Markdown as HTML."""
-        return MarkdownWithMath(renderer=_Renderer(escape=False)).render(source)
+        return formulas.html(source, _Renderer(escape=False))
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         """Return a notebook as a page of HTML, and the resources."""
@@ -30,24 +32,16 @@ class FeedbackExporter(HTMLExporter):
         policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
         page = SCRIPTS.sub("", page)
         page = page.replace("<html>", '<html lang="en">', 1)
-        return page.replace("<head>", f"<head>\n{policy}", 1), resources
+        page = page.replace("<head>", f"<head>\n{policy}", 1)
+        # No policy forbids <meta http-equiv="refresh">, so it becomes a text.
+        head, body, rest = page.partition("<body")
+        return head + body + META.sub("&lt;", rest), resources
 
 
-class _Renderer(IPythonRenderer):
-    def inline_math(self, body):
-        return _formula(body, display=False)
-
-    def block_math(self, body):
-        return _formula(body, display=True)
-
-    def latex_environment(self, name, body):
-        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
-
-
-def _formula(tex, *, display):
-    """Return a formula as MathML, or as it was written if that isn't TeX."""
-    converter = math_core.LatexToMathML(fancy_error=False)
-    try:
-        return converter.convert_with_local_state(tex, displaystyle=display)
-    except math_core.LatexError:
-        return f"<code>{escape(tex)}</code>"
+class _Renderer(formulas.Renderer):
+    def formula(self, tex, *, display):
+        """Return a formula as MathML, or as it was written if that isn't TeX."""
+        try:
+            return super().formula(tex, display=display)
+        except math_core.LatexError:
+            return f"<code>{escape(tex)}</code>"

@@ -11,10 +11,14 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+import labchecks
+
+CHECKS = Path(labchecks.__file__).parent.glob("lab[0-9][0-9].py")
 WARM = [
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -27,14 +31,15 @@ WARM = [
     "sklearn.decomposition",
     "sklearn.linear_model",
     "torch.utils.flop_counter",
-    "labchecks",
+    "torch._dynamo",  # the first optimiser imports it, seconds long
+    *(f"labchecks.{path.stem}" for path in sorted(CHECKS)),
     "labhelpers.data",
     "labhelpers.minibatch",
     "labhelpers.plots",
     "labhelpers.training",
-    "teaching.marking.answering",
     "teaching.__main__",
     "teaching.marking.mark_class",
+    "teaching.marking.remote_answer",
 ]
 QUIET = ["--IPKernelApp.log_level=ERROR", "--HistoryManager.enabled=False"]
 CAN_FORK = sys.platform != "win32"

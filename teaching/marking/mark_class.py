@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from nbformat.v4 import new_markdown_cell
@@ -14,6 +14,7 @@ from nbformat.v4 import new_markdown_cell
 from teaching.marking import (
     gradebook,
     kernels,
+    remote_answer,
     restore_cells,
     run_notebook,
     submissions,
@@ -69,19 +70,21 @@ def grade(
     Raises
     ------
     ValueError
-        If there are no submissions.
+        If there are no submissions, or no checks for a lab that was handed in.
     RuntimeError
-        If a worked lab doesn't pass its own checks, or if the submissions were changed
-        while they were marked.
+        If a worked lab doesn't pass its own checks; or, once all is marked, if
+        submissions were changed meanwhile.
     """
     students = submissions.read(folder, copies)
     labs = [lab for lab in copies if any(lab in each.files for each in students)]
-    before = digest(folder)
+    for lab in labs:
+        remote_answer.checks_of(lab)
+    before = digests(Path(folder))
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     course = _new_folder(Path(into))
     (course / "seed.txt").write_text(f"{seed}\n")
     say(f"{len(students)} students, marked in {course}, seed {seed}")
-    seeds = random.Random(seed).sample(range(1, 10**6), SEEDS)
+    seeds = _seeds(seed)
     jobs = {
         (student.id, lab, number): (file, copies[lab])
         for student in students
@@ -97,10 +100,13 @@ def grade(
             key: (mark, file, copy, seeds, given[key[1]], limits)
             for key, (file, copy) in jobs.items()
         }
-        marks = _best(_run_all(tasks, executor, say))
-    if digest(folder) != before:
-        raise RuntimeError(f"{folder} was changed while it was marked: restore it")
+        names = {key: file.name for key, (file, _) in jobs.items()}
+        marks = _best(_run_all(tasks, executor, say), names)
     marks = gradebook.keep(api, course, students, marks)
+    if lost := changed(before, digests(Path(folder))):
+        # All was read before anything was run, so the marks are those of before.
+        message = f"{folder} was changed while it was marked: restore {', '.join(lost)}"
+        raise RuntimeError(f"{message}. What was handed in is marked, in {course}")
     return Marking(course, students, marks)
 
 
@@ -111,7 +117,9 @@ def mark(file, copy, seeds, given, limits=None):
         notes = [file.problem]
         result = run_notebook.refused(notebook, file.problem)
     else:
-        result = run_notebook.run(notebook, seeds=seeds, given=given, limits=limits)
+        result = run_notebook.run(
+            notebook, file.lab, seeds=seeds, given=given, limits=limits
+        )
     notes = [*notes, *result.notes]
     if notes:
         text = "\n".join(f"- {note}" for note in notes)
@@ -122,7 +130,7 @@ def mark(file, copy, seeds, given, limits=None):
 
 def _given(worked, seeds, limits, executor, say):
     """Run the worked labs; return what their checks get besides the answers."""
-    tasks = {(lab,): (_run_worked, n, seeds, limits) for lab, n in worked.items()}
+    tasks = {(lab,): (_run_worked, n, lab, seeds, limits) for lab, n in worked.items()}
     runs = {lab: run for (lab,), run in _run_all(tasks, executor, say).items()}
     for lab, run in runs.items():
         failure = run.failure if isinstance(run, Mark) else ""
@@ -133,8 +141,13 @@ def _given(worked, seeds, limits, executor, say):
     return {lab: run.given for lab, run in runs.items()}
 
 
-def _run_worked(notebook, seeds, limits):
-    return run_notebook.run(notebook, seeds=seeds, limits=limits)
+def _run_worked(notebook, lab, seeds, limits):
+    return run_notebook.run(notebook, lab, seeds=seeds, limits=limits)
+
+
+def _seeds(seed):
+    """Return the seeds of the problems; 0 is that of a student's own checks."""
+    return random.Random(seed).sample(range(1, 10**6), SEEDS)
 
 
 def _executor(workers):
@@ -185,24 +198,40 @@ def _line(key, mark):
     return "; ".join([text, *mark.notes])
 
 
-def _best(marks):
-    """Return {(student id, lab): Mark}: of several files the one with most right."""
+def _best(marks, names):
+    """Return {(student id, lab): Mark}: of several files the one with most right.
+
+    ``names`` are those of the files; a note says which of several counted.
+    """
     best = {}
-    for (student, lab, _), mark in marks.items():
-        other = best.get((student, lab))
-        if other is None or sum(mark.right.values()) > sum(other.right.values()):
-            best[student, lab] = mark
+    for (student, lab, number), mark in sorted(marks.items(), key=lambda each: each[0]):
+        best.setdefault((student, lab), []).append((number, mark))
+    for key, several in best.items():
+        number, mark = max(several, key=lambda each: sum(each[1].right.values()))
+        if len(several) > 1:
+            name = PurePosixPath(names[*key, number]).name
+            mark = mark._replace(notes=[*mark.notes, f"{name} counted"])
+        best[key] = mark
     return best
 
 
-def digest(folder):
-    """Return a text that changes with any file in a folder, or its name."""
-    total = hashlib.sha256()
-    for path in sorted(Path(folder).rglob("*")):
-        total.update(os.fsencode(path.relative_to(folder)) + b"\0")
-        if path.is_file() and not path.is_symlink():
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+def digests(folder):
+    """Return {path in the folder: SHA-256} of the files that are submissions.
+
+    What a file manager or JupyterLab keeps there for itself is none.
+    """
+    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return {
+        name: hashlib.sha256(path.read_bytes()).digest()
+        for name, path in sorted(names.items())
+        if not submissions.JUNK.search(name)
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def changed(before, after):
+    """Return the paths of files that are not as they were; new ones don't count."""
+    return [name for name, digest in before.items() if after.get(name) != digest]
 
 
 def _new_folder(into):

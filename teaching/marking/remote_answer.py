@@ -1,29 +1,35 @@
-"""The side of the marker: judge an answer that lives in another process.
+"""Ask for an answer in the kernel where it was written; judge it outside.
 
 The checks are those that the student has seen, on problems of other seeds. They run
-here, where no code of a student ever runs; only numbers, tensors and arrays come from
-the kernel. So nothing that a notebook does to its own checks can make a wrong answer
-right.
+where no code of a student ever runs; only numbers, tensors and arrays come from the
+kernel. So nothing that a notebook does to its own checks can make a wrong answer right.
+What a kernel replies may be forged by what runs in it: it is taken for the result of
+the student's function, never for a verdict.
 """
 
 import ast
 import builtins
+import contextlib
+import functools
+import importlib
 import inspect
+import io
 import json
 import queue
 import time
-import tracemalloc
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-import labchecks as checks
+from labchecks.student import Measured, measure, same_state_after, seed_all
+from teaching.labs import number
 from teaching.marking.values import Function, Other, pack, unpack
 
-ASK = "__import__('teaching.marking.answering', fromlist=['reply']).reply("
+ASK = "__import__('teaching.marking.remote_answer', fromlist=['reply']).reply("
 ASK += "get_ipython().user_ns, {!r})"
-MOST_TEXT = MOST_BYTES = 50 * 2**20
+MOST_TEXT = 50 * 2**20
 
 
 class Question(NamedTuple):
@@ -36,6 +42,27 @@ class Question(NamedTuple):
 
 class Silent(Exception):
     """The kernel does not answer."""
+
+
+# --- Outside: the checks ask and judge ------------------------------------------------
+
+
+def checks_of(lab):
+    """Return the module with the checks of a lab.
+
+    Raises
+    ------
+    ValueError
+        If there is none of the lab's number.
+    """
+    name = f"labchecks.lab{number(lab)}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        message = f"lab must be one with checks, got {lab!r}: there is no {name}"
+        raise ValueError(message) from None
 
 
 def questions(source):
@@ -56,13 +83,15 @@ def questions(source):
     return [Question(name, answer, tuple(given)) for name, answer, *given in asked]
 
 
-def judge(asker, question, given, *, seeds, seconds):
+def judge(asker, check, question, given, *, seeds, seconds):
     """Return a Check: the first that isn't passed, or the last.
 
     Parameters
     ----------
     asker : Asker
         A way to the kernel with the answer.
+    check : callable
+        That the question names.
     question : Question
     given : tuple
         The values that the check gets besides the answer, not from that kernel.
@@ -76,7 +105,6 @@ def judge(asker, question, given, *, seeds, seconds):
     Silent
         If the kernel does not answer in time, or is dead.
     """
-    check = getattr(checks, question.check)
     for seed in seeds:
         asker.limit(seconds)
         try:
@@ -159,38 +187,31 @@ class _Remote:
         )
 
     def __call__(self, *args, **kwargs):
+        value, _ = self._ask(args, kwargs, measure=False)
+        return value
+
+    def measured(self, *args, **kwargs):
+        """Call the function, and return what it took there, a Measured."""
+        value, reply = self._ask(args, kwargs, measure=True)
+        return Measured(value, int(reply["multiplications"]), int(reply["peak"]))
+
+    def _ask(self, args, kwargs, *, measure):
         reply = self.asker.ask(
             {
                 "answer": self.expression,
                 "args": [pack(each) for each in args],
                 "kwargs": {name: pack(each) for name, each in kwargs.items()},
                 "seed": torch.initial_seed() % 2**32,
-                "count": _counts(),
-                "trace": tracemalloc.is_tracing(),
+                "measure": measure,
             }
         )
         if reply["changed"]:
             raise RuntimeError(f"your function changes {', '.join(reply['changed'])}")
         for mine, now in zip([*args, *kwargs.values()], reply["given"]):
             _follow(mine, unpack(now))
-        _work(reply["flops"], reply["peak"])
         value = unpack(reply["value"])
         gradients = [unpack(gradient) for gradient in reply["gradients"]]
-        return _with_graph(value, gradients, args) if gradients else value
-
-
-def _counts():
-    """Whether somebody counts the work of what is called now."""
-    modes = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-    return any("FlopCounter" in type(mode).__name__ for mode in modes)
-
-
-def _work(flops, peak):
-    """Take so much work, and so many bytes, for one who counts them here."""
-    if flops:
-        row, column = (1, flops // 2), (flops // 2, 1)
-        torch.empty(row, device="meta") @ torch.empty(column, device="meta")
-    np.empty(min(peak, MOST_BYTES), np.uint8)
+        return _with_graph(value, gradients, args) if gradients else value, reply
 
 
 def _follow(mine, now):
@@ -206,7 +227,7 @@ def _follow(mine, now):
 
 
 def _with_graph(value, gradients, args):
-    leaves = [x for x in args if isinstance(x, torch.Tensor) and x.requires_grad]
+    leaves = _leaves(args)
     value = value.detach()
 
     class Returned(torch.autograd.Function):
@@ -230,3 +251,74 @@ def _error(name, text):
         if plain and kind is not UnicodeDecodeError
         else RuntimeError(f"{name}: {text}")
     )
+
+
+# --- In the kernel: what is asked for is called ---------------------------------------
+
+
+def reply(names, request):
+    """Evaluate an expression, or call what it stands for; return JSON, a str.
+
+    Parameters
+    ----------
+    names : dict
+        The student's names.
+    request : str
+        JSON: ``answer``, an expression; and for a call ``args``, ``kwargs``, ``seed``,
+        and whether to ``measure`` it.
+
+    Returns
+    -------
+    str
+        JSON: ``value``, ``given`` (what the arguments are afterwards), ``gradients``
+        of the value, ``changed`` settings, and ``multiplications`` and ``peak`` bytes
+        if they were measured; or ``error``, its name and text.
+    """
+    request = json.loads(request)
+    try:
+        answer = eval(request["answer"], names)
+        if "args" not in request:
+            return json.dumps({"value": pack(answer)})
+        return json.dumps(_call(answer, request))
+    except BaseException as error:  # whatever a student's code may raise
+        return json.dumps({"error": [type(error).__name__, str(error)[:500]]})
+
+
+def _call(function, request):
+    args = [unpack(each) for each in request["args"]]
+    kwargs = {name: unpack(each) for name, each in request["kwargs"].items()}
+    if request["measure"]:
+        function = functools.partial(measure, function)
+    with (
+        same_state_after() as changed,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        seed_all(request["seed"])
+        value = function(*args, **kwargs)
+    taken = {}
+    if request["measure"]:
+        taken = {"multiplications": value.multiplications, "peak": value.peak}
+        value = value.result
+    return taken | {
+        "value": pack(value),
+        "given": [pack(each) for each in [*args, *kwargs.values()]],
+        "gradients": _gradients(value, args),
+        "changed": changed,
+    }
+
+
+def _gradients(value, args):
+    """Return the gradients of one number, for each tensor that asks for its own."""
+    leaves = _leaves(args)
+    has_graph = isinstance(value, torch.Tensor) and value.requires_grad
+    if not leaves or not has_graph or value.numel() != 1:
+        return []
+    gradients = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
+    return [pack(gradient.detach()) for gradient in gradients]
+
+
+def _leaves(args):
+    return [x for x in args if isinstance(x, torch.Tensor) and x.requires_grad]

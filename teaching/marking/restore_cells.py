@@ -44,6 +44,7 @@ def _read_cell(cell):
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
+    source = source if isinstance(source, str) else ""
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     grader = metadata.get("nbgrader")
@@ -52,7 +53,7 @@ def _read_cell(cell):
     kind = cell.get("cell_type")
     return (
         kind if kind in KINDS else "markdown",
-        source if isinstance(source, str) else "",
+        source.replace("\r\n", "\n").replace("\r", "\n"),
         [mark for mark in marks if isinstance(mark, str)],
     )
 
@@ -77,24 +78,28 @@ def mended(cells, copy):
         The student's copy of the lab, as it was handed out.
     """
     chosen, copied = _match(cells, copy)
+    placed = _match_places(cells, copy, chosen)
+    chosen |= placed
     by_index = {index: known for known, index in chosen.items()}
     known = {cell.id: cell for cell in copy.cells}
-    result, places = [], {}
+    result = []
     for index, (kind, source, _) in enumerate(cells):
         if index in by_index:
             mine = known[by_index[index]]
-            places[mine.id] = mine
             result.append(_again(mine, mine.source if _is_check(mine) else source))
         else:
             result.append(KINDS[kind](source))
     notes = [f"copied cells: {', '.join(copied)}"] if copied else []
+    if placed:
+        notes.append(f"known by their place alone: {', '.join(placed)}")
     missing = _insert_missing(result, copy, set(chosen))
     if missing:
         notes.append(f"deleted cells, put back: {', '.join(missing)}")
     changed = [
-        known[name].id
+        name
         for name, index in chosen.items()
-        if _is_check(known[name]) and cells[index][1] != known[name].source
+        if _is_check(known[name])
+        and cells[index][1].rstrip() != known[name].source.rstrip()
     ]
     if changed:
         notes.append(f"changed checks, put back: {', '.join(changed)}")
@@ -125,6 +130,28 @@ def _match(cells, copy):
         for name, indices in found.items()
     }
     return chosen, copied
+
+
+def _match_places(cells, copy, chosen):
+    """Return {id: index} of written answers that are known by nothing but their place.
+
+    That is the first text of the student's between the cells before and after it.
+    """
+    found, order = {}, [cell.id for cell in copy.cells]
+    for at, cell in enumerate(copy.cells):
+        is_written = cell.cell_type == "markdown" and _grader(cell).get("grade")
+        if not is_written or cell.id in chosen:
+            continue
+        known = chosen | found
+        before = [known[name] for name in order[:at] if name in known]
+        after = [known[name] for name in order[at:] if name in known]
+        first, last = before[-1] + 1 if before else 0, after[0] if after else len(cells)
+        for index in range(first, last):
+            kind, source, _ = cells[index]
+            if index not in known.values() and kind == "markdown" and source.strip():
+                found[cell.id] = index
+                break
+    return found
 
 
 def _which(sources, indices, stub):

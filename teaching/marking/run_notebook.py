@@ -12,9 +12,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_output
 
-from labchecks import Check
+from labchecks.verdicts import Check
 from teaching.marking import kernels
-from teaching.marking.remote_answer import Asker, Silent, judge, questions
+from teaching.marking.remote_answer import (
+    Asker,
+    Silent,
+    checks_of,
+    judge,
+    questions,
+)
 from teaching.marking.values import pack, unpack
 
 STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
@@ -48,7 +54,7 @@ class Run(NamedTuple):
     seconds: float
 
 
-def run(notebook, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
+def run(notebook, lab, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
     """Run a notebook from top to bottom; judge what is graded, before its check is run.
 
     Parameters
@@ -56,6 +62,8 @@ def run(notebook, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
     notebook : NotebookNode
         With nbgrader's metadata. It is changed: outputs are stored in it, and each
         graded cell ends in an error unless its answer is right.
+    lab : str
+        Its name, which begins with its number: ``labchecks`` has its checks.
     seeds : sequence of int
         For the problems that answers are judged on.
     given : dict, optional
@@ -72,7 +80,7 @@ def run(notebook, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
     started, limits = time.monotonic(), limits or Limits()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         session = _Session(notebook, folder, limits, warm)
-        session.seeds, session.given = seeds, given
+        session.checks, session.seeds, session.given = checks_of(lab), seeds, given
         with contextlib.closing(session):
             session.start()
             for index, cell in enumerate(notebook.cells):
@@ -180,6 +188,7 @@ class _Session:
                     values = [unpack(value) for value in self.given[grade_id]]
                 verdict = judge(
                     self.asker,
+                    getattr(self.checks, question.check),
                     question,
                     values,
                     seeds=self.seeds,

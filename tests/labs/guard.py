@@ -51,14 +51,17 @@ ARROWS = {
         "*": {"numpy", "pandas", "torch", "labhelpers.linalg", "labhelpers.training"},
     },
     "teaching": {
-        "*": {"nbformat", "nbconvert", "nbgrader", "jinja2", "markupsafe", "math_core"}
-        | {"labhelpers._require"},
+        "__init__": set(),
+        "__main__": {"teaching"},
+        "labs": {"nbformat"},
+        "formulas": {"math_core", "nbconvert"},
         "handing_out": {"bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
-        | {"labhelpers._require"},
+        | {"labhelpers._require", "teaching.formulas", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "labhelpers._require", "markupsafe", "math_core", "nbclient"}
-        | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"},
+        | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
+        | {"teaching.formulas", "teaching.labs"},
     },
 }
 PACKAGES = tuple(ARROWS)

@@ -1,0 +1,32 @@
+"""The worked labs of the pack, found by their file names, and where solutions stand."""
+
+import re
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+# A solution: what is between its marks is the first group.
+SOLUTION = re.compile(
+    r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?",
+    re.M | re.S,
+)
+
+
+def read(folder=NOTEBOOKS):
+    """Return {stem of the file: notebook} of the worked labs in a folder.
+
+    A lab is a file whose name begins with its number, as in ``01_factorisation.ipynb``.
+    """
+    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    return {path.stem: nbformat.read(path, as_version=4) for path in paths}
+
+
+def number(lab):
+    """Return the number of a lab, two digits, by its name.
+
+    >>> number("01_factorisation")
+    '01'
+    """
+    return lab[:2]
