@@ -48,7 +48,7 @@ ARROWS = {
         "plots": {"numpy", "matplotlib", "cycler", "IPython"},
     },
     "labchecks": {
-        "*": {"numpy", "pandas", "torch", "labhelpers.linalg", "labhelpers.training"},
+        "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
     },
     "teaching": {
         "__init__": set(),
