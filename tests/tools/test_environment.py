@@ -1,6 +1,7 @@
 """The files that describe the pack agree with each other."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -10,15 +11,18 @@ import pytest
 import sklearn.datasets
 import yaml
 from packaging.requirements import Requirement
-from packaging.version import Version
+from packaging.utils import canonicalize_name
 
 import labhelpers
 from labhelpers import data
 from tests import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
-    "project"
-]
+
+def project(path):
+    return tomllib.loads((ROOT / path).read_text(encoding="utf-8"))["project"]
+
+
+PROJECT, TEACHING = project("pyproject.toml"), project("teaching/pyproject.toml")
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
 
@@ -31,6 +35,14 @@ def bounds_of(requirements):
     return {each.name: each.specifier for each in parsed}
 
 
+def stated(project):
+    """Return all that a project needs, its extras included: a list of Requirement."""
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [Requirement(line) for lines in lists for line in lines]
+
+
+BOTH = {each["name"]: each for each in (PROJECT, TEACHING)}
+EVERYTHING = stated(PROJECT) + stated(TEACHING)
 NEEDS = bounds_of(PROJECT["dependencies"])
 
 
@@ -42,28 +54,88 @@ def test_conda_environment_has_the_same_packages_and_bounds():
     assert with_pip == {"pip": ["-e ."]}
 
 
-def test_constraints_lie_within_the_bounds():
+def test_no_bound_stands_in_two_places():
+    """A package is named once; what needs it too refers to the extra that names it."""
+    named = [each.name for each in EVERYTHING if each.name not in BOTH]
+    assert sorted(named) == sorted(set(named))
+    for each in EVERYTHING:
+        if each.name in BOTH:
+            assert not each.specifier
+            assert each.extras <= set(BOTH[each.name]["optional-dependencies"])
+        else:
+            assert {bound.operator for bound in each.specifier} in ({">=", "<"}, {"=="})
+
+
+def test_constraints_are_plain_pins_within_the_bounds():
     lines = [line for line in read("constraints.txt").splitlines() if line[0] != "#"]
-    for name, pinned in bounds_of(lines).items():
-        (pin,) = pinned
-        assert pin.operator == "=="
-        assert pin.version in NEEDS[name]
+    pins = {}
+    for line in lines:
+        name, version = re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9a-z.]+)", line).groups()
+        pins[canonicalize_name(name)] = version
+    assert len(pins) == len(lines)
+    labs = {canonicalize_name(each.name): each for each in EVERYTHING}
+    for name, each in labs.items():
+        if name in pins:
+            assert pins[name] in each.specifier, name
+    assert {canonicalize_name(name) for name in NEEDS} <= set(pins)
 
 
-def test_ci_tries_the_stored_the_oldest_and_the_newest_torch():
-    job = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]["test"]
-    oldest, newest = sorted(NEEDS["torch"], key=lambda bound: Version(bound.version))
-    assert (oldest.operator, newest.operator) == (">=", "<")
-    matrix = job["strategy"]["matrix"]
-    lowest = Requirement("torch" + matrix["torch"][1]).specifier
-    assert f"torch{matrix['torch'][0]}" in read("constraints.txt").splitlines()
-    assert Version(str(lowest).removeprefix("==")) == Version(oldest.version)
-    assert matrix["torch"][2] == str(newest)
-    assert {name.split("-")[0] for name in matrix["os"]} == {
-        "ubuntu",
-        "macos",
-        "windows",
+WORKFLOW = read(".github/workflows/ci.yml")
+JOBS = yaml.safe_load(WORKFLOW)["jobs"]
+
+
+def test_ci_pins_its_actions_and_may_only_read():
+    used = re.findall(r"uses: (.*)", WORKFLOW)
+    assert used
+    for action in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+    assert yaml.safe_load(WORKFLOW)["permissions"] == {}
+    for job in JOBS.values():
+        assert job["permissions"] == {"contents": "read"}
+        (checkout,) = [s for s in job["steps"] if "/checkout@" in s.get("uses", "")]
+        assert checkout["with"] == {"persist-credentials": False}
+
+
+def test_ci_runs_verbs_that_there_are():
+    run = re.findall(r"make ([a-z ]*[a-z])\b", " ".join(run_by_ci()))
+    verbs = {verb for verbs in run for verb in verbs.split()}
+    assert {"lint", "test", "handouts"} <= verbs <= set(VERBS)
+
+
+def run_by_ci():
+    return [step["run"] for step in JOBS["test"]["steps"] if "run" in step]
+
+
+def test_ci_tries_the_oldest_and_the_newest_packages_at_night(
+    tmp_path,
+):
+    matrix = JOBS["test"]["strategy"]["matrix"]
+    systems = {name.split("-")[0] for name in matrix["os"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    at_night, by_day = re.findall(r"\[.*?\]", matrix["packages"])
+    assert "schedule" in matrix["packages"]
+    assert json.loads(at_night) == ["stored", "oldest", "newest"]
+    assert json.loads(by_day) == ["stored"]
+
+    (script,) = [each for each in run_by_ci() if "use.txt ;;" in each]
+    for name in ("constraints.txt", "pyproject.toml", "teaching/pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def use(packages):
+        line = script.replace("${{ matrix.packages }}", packages)
+        subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
+        return (tmp_path / "use.txt").read_text(encoding="utf-8")
+
+    assert use("stored") == read("constraints.txt")
+    assert use("newest") == ""
+    lowest = {
+        f"{each.name}=={bound.version}"
+        for each in EVERYTHING
+        for bound in each.specifier
+        if bound.operator == ">="
     }
+    assert set(use("oldest").splitlines()) == lowest
 
 
 def test_the_version_is_the_same_everywhere():
@@ -71,9 +143,13 @@ def test_the_version_is_the_same_everywhere():
     assert cited == labhelpers.__version__ == PROJECT["version"]
 
 
-def test_licences_are_there():
+def test_licences_are_there_in_full():
     assert read("LICENSE").startswith("MIT License")
-    assert "https://creativecommons.org/licenses/by/4.0/" in read("LICENSE-TEXT")
+    ours, full = read("LICENSE-TEXT").split("=" * 71 + "\n")
+    assert "https://creativecommons.org/licenses/by/4.0/" in ours
+    sections = re.findall(r"^Section (\d) -- (.+?)\.?$", full, re.MULTILINE)
+    assert [int(number) for number, _ in sections] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert len(full.split()) == 2023
 
 
 def test_every_data_file_is_described():
@@ -100,12 +176,17 @@ def test_iris_is_what_its_description_says():
     assert [int(row) - 1 for row, *_ in rows] == differing.tolist()
 
 
+VERBS = [
+    verb
+    for path in ("Makefile", "teaching/verbs.mk")
+    for line in re.findall(r"^\.PHONY: (.+)$", read(path), re.MULTILINE)
+    for verb in line.split()
+]
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_make_help_lists_every_verb():
-    makefiles = read("Makefile") + read("teaching/verbs.mk")
-    phony = re.findall(r"^\.PHONY: (.+)$", makefiles, re.MULTILINE)
-    verbs = " ".join(phony).split()
     listed = subprocess.check_output(["make", "help"], cwd=ROOT, text=True)
-    assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == verbs
-    for verb in verbs:
+    assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == VERBS
+    for verb in VERBS:
         subprocess.run(["make", "--dry-run", verb], cwd=ROOT, check=True)
