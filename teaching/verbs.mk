@@ -15,14 +15,17 @@ HANDOUTS_ARGS ?=
 # CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
 
-.PHONY: test render lint bench mutants handouts grade class hub
+.PHONY: test quick shake render lint bench mutants handouts grade class hub
 
 test: .venv/test  ## run every test, and compare every stored output of the labs
 	$(AS_STORED) "$(BIN)/python" -m pytest \
 	    --nbval --nbval-current-env --nbval-cell-timeout=60 $(PYTEST_ARGS)
 
+shake: .venv/test  ## does a stored digit hang on rounding? Run the labs on moved inputs
+	$(AS_STORED) "$(BIN)/python" -m tools.shake $(SHAKE_ARGS)
+
 render: .venv/test  ## run the labs and store their outputs
-	$(AS_STORED) "$(BIN)/python" tools/render.py $(NOTEBOOKS)
+	$(AS_STORED) "$(BIN)/python" -m tools.render $(NOTEBOOKS)
 
 lint: .venv/test  ## check style and format, notebooks too
 	"$(BIN)/python" -m ruff check

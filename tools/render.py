@@ -4,6 +4,7 @@ Whatever belongs to one machine or one moment is left out of the files, so that 
 this twice changes nothing.
 """
 
+import asyncio
 import base64
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -19,8 +21,37 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
 
 
+def execute(notebook, folder, *, allow_errors=False, **env):
+    """Run a notebook, in place, in a new kernel that works in ``folder``.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Its cells get outputs and execution counts.
+    folder : path
+    allow_errors : bool
+        Go on after a cell that fails. Otherwise nbclient's ``CellExecutionError`` ends
+        the run, unless the cell is tagged raises-exception.
+    **env : str
+        Environment variables of the kernel, beside those of this process.
+    """
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=600,
+        allow_errors=allow_errors,
+        record_timing=False,
+        coalesce_streams=True,
+        # ipykernel's advice on encryption would now and then land in a cell's output.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+    )
+    # In a loop of its own, which is closed again: this may run in a thread.
+    asyncio.run(client.async_execute(env=os.environ | env))
+
+
 def render(path):
-    """Execute one notebook in place. Nothing is written if a cell fails.
+    """Execute one notebook and store it. It stays as it is if anything fails.
 
     Cells that are not compared, since they measure time, keep the outputs they have: to
     refresh one, clear it first.
@@ -29,16 +60,7 @@ def render(path):
     kept = {
         cell.id: cell.get("outputs") for cell in notebook.cells if not_compared(cell)
     }
-    NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=120,
-        record_timing=False,
-        coalesce_streams=True,
-        # ipykernel's advice on encryption would now and then land in a cell's output.
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    execute(notebook, path.parent)
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
@@ -48,7 +70,12 @@ def render(path):
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     nbformat.validate(notebook)
-    nbformat.write(notebook, path)
+    beside = path.with_suffix(".rendering")
+    try:
+        nbformat.write(notebook, beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def not_compared(cell):
@@ -82,7 +109,13 @@ def main(names):
     )
     for path in paths:
         print(f"rendering {path.name}", flush=True)
-        render(path)
+        try:
+            render(path)
+        except CellExecutionError as error:
+            last = str(error).strip().splitlines()[-1]
+            sys.exit(f"{path.name} is unchanged, since a cell of it fails: {last}")
+        except KeyboardInterrupt:
+            sys.exit(f"stopped: {path.name} is unchanged")
     save_readme_picture()
 
 
