@@ -1,7 +1,6 @@
 """What several test files use."""
 
 import os
-from pathlib import Path
 
 import matplotlib
 import pytest
@@ -15,9 +14,10 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def pages():
     """Return the printed sheets of the pack, {file name: HTML}."""
+    from teaching import labs
     from teaching.handing_out import sheets
 
-    return sheets.pages(Path(__file__).resolve().parents[1] / "notebooks")
+    return sheets.pages(labs.read(), folder=labs.NOTEBOOKS)
 
 
 @pytest.fixture(scope="module")

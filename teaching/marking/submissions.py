@@ -17,6 +17,7 @@ from teaching.marking import restore_cells
 
 MOST_BYTES = 30 * 2**20
 MOST_COPIES = 5
+MOST_MEMBERS = 1000
 LIKE = 0.2  # the least likeness of a notebook with the lab that it is taken for
 JUNK = re.compile(
     r"(^|/)(__MACOSX|\.ipynb_checkpoints|__pycache__)/|(^|/)(\.|Thumbs\.db|desktop\.ini)"
@@ -119,11 +120,15 @@ def _read(name, path, copies):
     try:
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.infolist() if not each.is_dir()]
-            return [
+            files = [
                 _recognised(f"{name}/{each.filename}", _member(archive, each), copies)
-                for each in members[:1000]
+                for each in members[:MOST_MEMBERS]
                 if not JUNK.search(each.filename)
             ]
+            if len(members) > MOST_MEMBERS:
+                problem = f"only its first {MOST_MEMBERS} files were read"
+                files.append(File(name, None, [], problem))
+            return files
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
         return [File(name, None, [], f"not a zip that can be read: {error}")]
 

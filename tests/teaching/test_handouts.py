@@ -18,10 +18,13 @@ from pathlib import Path
 import pytest
 
 from teaching import __main__ as command
-from teaching.handing_out import careful_writing, students_zip
+from teaching import labs
+from teaching.handing_out import careful_writing, handouts, students_zip
+from teaching.handing_out.student_copy import student_copies
 from tests import ROOT
 
-LABS = command.read_labs(ROOT / "notebooks")
+WORKED = labs.read()
+LABS = [f"{lab}.ipynb" for lab in WORKED]
 NOON = datetime(2025, 3, 4, 12, 0, 0)
 SECONDS = 120
 
@@ -130,17 +133,39 @@ def test_a_write_that_breaks_off_leaves_the_old_file(built, monkeypatch):
     assert read(built) == {"student/01.ipynb": b"one", "a.zip": b"zip"}
 
 
+def test_what_was_written_before_a_break_counts_as_built(built, monkeypatch):
+    replace = os.replace
+
+    def stop(source, target):
+        if Path(target).name == "a.zip":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        careful_writing.write(built, {"student/01.ipynb": b"new", "a.zip": b"new"})
+    monkeypatch.undo()
+    outcome = careful_writing.write(built, {"student/01.ipynb": b"newer"})
+    assert (outcome.written, outcome.left) == (["student/01.ipynb"], [])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+def test_everybody_may_read_what_is_built(built):
+    for name in [*read(built), careful_writing.BUILT]:
+        assert (built / name).stat().st_mode & 0o777 == 0o644
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """Leave the sheets out: other tests build them."""
-    monkeypatch.setattr(command.sheets, "pages", lambda folder: {})
-    monkeypatch.setattr(command.pdf, "print_all", lambda pages: {})
+    monkeypatch.setattr(handouts.sheets, "pages", lambda worked, folder: {})
+    monkeypatch.setattr(handouts.pdf, "print_all", lambda pages: {})
 
 
 def test_make_handouts_says_what_it_left_and_how_to_go_on(quick, tmp_path, capsys):
     into = tmp_path / "handouts"
     assert command.main(["build", f"--into={into}"]) == 0
-    assert {f"student/{name}" for name in LABS} | {command.ZIP} <= set(read(into))
+    assert {f"student/{name}" for name in LABS} | {handouts.ZIP} <= set(read(into))
     changed = into / "student" / "02_pca_comparison.ipynb"
     changed.write_text("my work")
     capsys.readouterr()
@@ -160,12 +185,14 @@ def test_make_handouts_says_what_it_left_and_how_to_go_on(quick, tmp_path, capsy
 
 # --- The zip -------------------------------------------------------------------------
 
-FILES = command.student_files(LABS, command.student_copies(LABS))
+FILES = handouts.student_files(WORKED, handouts.written(student_copies(WORKED)))
 PACK = """
-import locale, os, sys, time
-from teaching.__main__ import *
-labs = read_labs(ROOT / "notebooks")
-sys.stdout.buffer.write(students_zip.pack(student_files(labs, student_copies(labs))))
+import sys
+from teaching import labs
+from teaching.handing_out.handouts import *
+worked = labs.read()
+files = student_files(worked, written(student_copies(worked)))
+sys.stdout.buffer.write(students_zip.pack(files))
 """
 
 
@@ -227,7 +254,7 @@ def test_a_downloaded_picture_or_a_scratch_file_stays_out(tmp_path):
     for path in hidden, tmp_path / "data" / "cifar-10-batches-bin" / "data_batch_1.bin":
         path.parent.mkdir()
         path.write_text("")
-    found = students_zip.student_files(tmp_path, {})
+    found = students_zip.contents(tmp_path, {})
     assert set(found) == {
         *students_zip.FILES,
         "labhelpers/linalg.py",

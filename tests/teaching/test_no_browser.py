@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from teaching import __main__ as command
-from teaching.handing_out import pdf
+from teaching.handing_out import handouts, pdf
 
 
 def nothing_installed(monkeypatch, tmp_path):
@@ -37,9 +37,10 @@ def test_a_browser_that_does_not_start_is_said(monkeypatch, tmp_path):
         pdf.print_all({})
 
 
-def test_without_a_browser_the_rest_is_built(monkeypatch, tmp_path, capsys, pages):
+def test_without_a_browser_the_rest_is_built(monkeypatch, tmp_path, capsys):
     nothing_installed(monkeypatch, tmp_path)
-    monkeypatch.setattr(command.sheets, "pages", lambda folder: pages)
+    pages = {"01_student.html": "a page"}
+    monkeypatch.setattr(handouts.sheets, "pages", lambda worked, folder: pages)
     assert command.main(["build", "--into", str(tmp_path / "out")]) == 0
     built = {path.name for path in (tmp_path / "out" / "print").iterdir()}
     assert built == set(pages)

@@ -13,14 +13,15 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from teaching import labs
 from teaching.handing_out import pdf, sheets
 
 SHEETS = [
-    (f"0{lab}_{kind}", paper)
-    for lab in range(1, 6)
-    for kind in ("student", "solutions")
+    (f"{lab}_{kind}", paper)
+    for lab in map(labs.number, labs.read())
+    for kind in sheets.KINDS
     for paper in pdf.PAPERS
-    if paper == "A4" or lab == 3  # the other one is tried where tables are widest
+    if paper == "A4" or lab == "03"  # the other one is tried where tables are widest
 ]
 MILLIMETRES = {"A4": (210, 297), "Letter": (215.9, 279.4)}
 POINTS = 72 / 25.4

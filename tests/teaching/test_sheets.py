@@ -12,21 +12,18 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
+from teaching import labs
 from teaching.handing_out import fonts, sheets
 from teaching.handing_out.student_copy import student_copy
 from tests import ROOT
 
-LABS = {
-    path.name[:2]: nbformat.read(path, as_version=4)
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
-}
+LABS = {labs.number(name): notebook for name, notebook in labs.read().items()}
 KINDS = [(lab, kind) for lab in LABS for kind in sheets.KINDS]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAA"
 PNG += "SUVORK5CYII="
@@ -61,7 +58,7 @@ def leaks(lab, page):
     shown = re.sub(r"\s+", " ", text_of(page))
     secrets = []
     for cell in lab.cells:
-        for region in re.findall(sheets.REGION, cell.source, re.M | re.S):
+        for region in labs.SOLUTION.findall(cell.source):
             if cell.cell_type == "markdown":
                 region = soup_of(sheets._text(region, ".")).get_text()
                 region = region.replace(". ", ".\n")

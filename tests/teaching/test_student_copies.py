@@ -19,14 +19,16 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from teaching.__main__ import read_labs, student_copies, student_files
+from teaching import labs
 from teaching.handing_out import leaks, students_zip
-from teaching.handing_out.student_copy import student_copy
+from teaching.handing_out.handouts import student_files, written
+from teaching.handing_out.student_copy import student_copies, student_copy
 from tests import ROOT
 
-LABS = read_labs(ROOT / "notebooks")
-COPIES = {name: student_copy(lab) for name, lab in LABS.items()}
-FILES = student_files(LABS, student_copies(LABS))
+WORKED = labs.read()
+LABS = {f"{lab}.ipynb": notebook for lab, notebook in WORKED.items()}
+COPIES = {f"{lab}.ipynb": copy for lab, copy in student_copies(WORKED).items()}
+FILES = student_files(WORKED, written(student_copies(WORKED)))
 HELPERS = "\n".join(
     content.decode()
     for name, content in FILES.items()
@@ -184,7 +186,7 @@ def test_no_line_of_a_solution_is_in_a_copy(name):
     content = FILES[f"notebooks/{name}"]
     lines = own_secrets(name)
     assert len(lines) >= 10
-    assert lines <= set(leaks.secrets({name: LABS[name]}, HELPERS))
+    assert lines <= set(leaks.secrets({name[:-6]: LABS[name]}, HELPERS))
     assert leaks.found(lines, content) == []
     assert leaks.found(lines, nbformat.writes(LABS[name]).encode()) == sorted(lines)
 
@@ -196,7 +198,7 @@ def test_no_line_of_any_solution_is_in_the_zip():
 
 
 def test_what_a_lab_shows_of_its_solutions_is_meant():
-    assert sorted(leaks.shown(LABS)) == sorted(SHOWN)
+    assert sorted(leaks.shown(WORKED)) == sorted(SHOWN)
 
 
 def spoilt(plant):
@@ -250,15 +252,29 @@ def test_a_planted_leak_is_found(plant):
     ]
 
 
-@pytest.mark.parametrize("written", [ascii, json.dumps, html.escape, str])
-def test_a_leak_is_found_however_it_is_written(written):
-    line = 'print("a ≠ b" if a < b else f"{σ}")'
-    content = json.dumps({"cells": [{"source": [written(line)]}]}).encode()
+def in_capitals(text):
+    return re.sub(r"\\[ux]\w+", lambda m: m[0][:2] + m[0][2:].upper(), ascii(text))
+
+
+@pytest.mark.parametrize("written", [ascii, in_capitals, json.dumps, html.escape, str])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda text: {"cells": [{"source": [text]}]},
+        lambda text: {"cells": [{"metadata": {"nbgrader": {text: 1}}}]},
+        lambda text: {"metadata": {"a": [{"b": text}]}},
+        lambda text: {"cells": [{"outputs": [{"data": {"text/plain": text}}]}]},
+    ],
+    ids=["source", "key", "metadata", "output"],
+)
+def test_a_leak_is_found_wherever_and_however_it_is_written(place, written):
+    line = 'print("a ≠ b" if a < b else f"{σ}« \'ÿ\'")'
+    content = json.dumps(place(written(line))).encode()
     assert leaks.found([line], content) == [line]
 
 
 def test_a_sentence_of_a_written_answer_and_code_without_its_comment_are_secret():
-    lines = leaks.secrets(LABS, HELPERS)
+    lines = leaks.secrets(WORKED, HELPERS)
     assert "predicted_gradient = 0.0" in lines
     (where,) = {where for line, where in lines.items() if "whatever method" in line}
     assert where == "01_factorisation.ipynb, why-answer"
@@ -268,11 +284,11 @@ def test_a_sentence_of_a_written_answer_and_code_without_its_comment_are_secret(
 def test_a_leak_stops_the_build(monkeypatch, tmp_path):
     page = tmp_path / students_zip.PAGE
     page.write_text("Tip: return (U @ V.T).detach()")
-    original = students_zip.student_files
+    original = students_zip.contents
     spoil = {"START-HERE.txt": page.read_bytes()}
-    monkeypatch.setattr(students_zip, "student_files", lambda *a: original(*a) | spoil)
+    monkeypatch.setattr(students_zip, "contents", lambda *a: original(*a) | spoil)
     with pytest.raises(ValueError, match=r"START-HERE.txt .*completion-solution"):
-        student_files(LABS, student_copies(LABS))
+        student_files(WORKED, {})
 
 
 # --- Run -----------------------------------------------------------------------------

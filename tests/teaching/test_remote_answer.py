@@ -1,0 +1,217 @@
+"""Values cross from process to process, and answers are judged by what crosses.
+
+Here both sides are in one process; ``test_run_notebook`` has kernels.
+"""
+
+import importlib
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from labchecks import lab02, lab05
+from teaching.marking import mark_class, remote_answer, values
+from tests import ROOT, answers
+
+# --- Values --------------------------------------------------------------------------
+
+CROSSING = [
+    *(None, ..., True, "text", -3, 10**30, 0.1, float("inf"), np.float32(2.5)),
+    *((1, [2.0, None]), np.arange(6.0).reshape(2, 3), np.zeros((0, 2)), np.array(7)),
+    *(torch.eye(2), torch.zeros(0, 3), torch.tensor(3), torch.tensor([True, False])),
+    *(np.int64(3), np.arange(6).reshape(2, 3).T[:, ::-1], torch.arange(6.0)[::2]),
+    torch.arange(6).reshape(2, 3).T,
+]
+
+
+@pytest.mark.parametrize("value", CROSSING, ids=repr)
+def test_values_cross_as_they_are(value):
+    back = values.unpack(json.loads(json.dumps(values.pack(value))))
+    assert type(back) is type(value)
+    if isinstance(value, torch.Tensor | np.ndarray):
+        assert back.dtype == value.dtype
+        assert back.shape == value.shape
+        assert (back == value).all()
+    else:
+        assert back == value
+
+
+def test_what_is_too_long_does_not_cross(monkeypatch):
+    monkeypatch.setattr(values, "MOST_ITEMS", 3)
+    assert values.unpack(values.pack([1, 2, 3])) == [1, 2, 3]
+    assert values.unpack(values.pack([1, 2, 3, 4])) == values.Other("list")
+    assert values.unpack(values.pack(((1,) * 4, 5))) == (values.Other("tuple"), 5)
+
+
+def test_a_graph_is_seen_and_a_generator_goes_on():
+    leaf = torch.ones(2, requires_grad=True)
+    assert values.unpack(values.pack(2 * leaf)).requires_grad
+    draw = torch.Generator().manual_seed(3)
+    other = values.unpack(values.pack(draw))
+    assert torch.equal(torch.rand(3, generator=draw), torch.rand(3, generator=other))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        {"is": "code", "value": "1"},
+        {"is": "tensor", "dtype": "load", "shape": [1], "data": "", "grad": False},
+        {"is": "array", "dtype": "O", "shape": [1], "data": "AAAAAAAAAAA="},
+        {"is": "array", "dtype": "<f8", "shape": [9], "data": "AAAAAAAAAAA="},
+        {"is": "int", "value": [1]},
+    ],
+)
+def test_what_nobody_packed_is_refused(forged):
+    with pytest.raises(ValueError, match="pack|reshape|buffer|array"):
+        values.unpack(forged)
+
+
+# --- Answers -------------------------------------------------------------------------
+
+
+def exercises():
+    """Return pairs of a lab's number and one of its exercises on functions."""
+    for path in sorted((ROOT / "tests" / "answers").glob("lab[0-9][0-9].py")):
+        module = importlib.import_module(f"tests.answers.{path.stem}")
+        for exercise in module.EXERCISES:
+            if isinstance(exercise.right[0], str):
+                yield path.stem[3:], exercise
+
+
+class Here:
+    """Asks in this process; ``names`` are those of a kernel. It counts what it asks."""
+
+    silent = False
+
+    def __init__(self, **names):
+        self.names, self.requests = names, []
+
+    def limit(self, seconds):
+        pass
+
+    def ask(self, request):
+        self.requests.append(request)
+        reply = json.loads(remote_answer.reply(self.names, json.dumps(request)))
+        if "error" in reply:
+            raise remote_answer._error(*reply["error"])
+        return reply
+
+    answer = remote_answer.Asker.answer
+
+
+def judged(check, answer, given=(), seeds=(5,)):
+    """Return the verdict on an answer that is asked for as if it were elsewhere."""
+    question = remote_answer.Question("check", "answer", ())
+    asker = Here(answer=answer)
+    return remote_answer.judge(asker, check, question, given, seeds=seeds, seconds=10)
+
+
+def cases():
+    for number, exercise in exercises():
+        check = getattr(remote_answer.checks_of(number), exercise.name)
+        wrong = [changes for changes, _ in exercise.wrong][::4]
+        for i, source in enumerate(exercise.right + wrong):
+            right = i < len(exercise.right)
+            name = f"{number}-{exercise.name}-{i}"
+            source = answers.changed(exercise.right[0], source)
+            yield pytest.param(check, source, exercise.given, right, id=name)
+
+
+@pytest.mark.parametrize(("check", "source", "given", "right"), list(cases()))
+def test_every_answer_is_judged_from_afar_as_it_is_near(check, source, given, right):
+    assert bool(judged(check, answers.written(source), given)) is right
+
+
+BY_PRODUCT = "def f(A, B, images):\n    rest = images - images @ (A @ B).T\n"
+BY_PRODUCT += "    return (rest**2).sum() / (2 * len(images))"
+WHOLE = "def f(U, V):\n    P, s, _ = np.linalg.svd(U @ V.T)\n    k = U.shape[1]\n"
+WHOLE += "    return P[:, :k] * s[:k]"
+
+
+@pytest.mark.parametrize(
+    ("check", "source", "seen"),
+    [
+        (lab05.minibatch_loss, BY_PRODUCT, "multiplications for 5 pictures"),
+        (lab02.scores_from_factors, WHOLE, "a matrix as large as the product"),
+    ],
+)
+def test_what_an_answer_costs_is_measured_where_it_runs(check, source, seen):
+    assert seen in judged(check, answers.written(source)).seen
+
+
+def test_a_call_is_measured_only_if_that_is_asked_for():
+    asker = Here(answer=lambda A: A @ A)
+    remote = asker.answer("answer")
+    assert torch.equal(remote(torch.eye(3)), torch.eye(3))
+    assert not asker.requests[-1]["measure"]
+    result, multiplications, peak = remote.measured(torch.eye(3))
+    assert torch.equal(result, torch.eye(3))
+    assert (multiplications, peak > 0) == (27, True)
+
+
+def test_an_answer_leaves_the_settings_of_its_kernel_alone():
+    def answer():
+        torch.set_default_dtype(torch.float64)
+        return np.random.rand()  # noqa: NPY002
+
+    remote, before = Here(answer=answer).answer("answer"), torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="changes torch's default dtype"):
+        remote()
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("passes", [(True, False), (False, True), (True, True)])
+def test_an_answer_must_be_right_on_each_set_of_problems(passes):
+    verdicts, seeds = list(passes), []
+
+    def check(answer, *, seed, seconds):
+        seeds.append(seed)
+        return verdicts[len(seeds) - 1]
+
+    assert judged(check, 1, seeds=[11, 12]) is all(passes)
+    assert seeds == ([11, 12] if passes[0] else [11])
+
+
+def test_answers_are_judged_on_problems_that_no_student_has_seen():
+    for seed in range(50):
+        seeds = mark_class._seeds(seed)
+        assert len(set(seeds)) == mark_class.SEEDS
+        assert 0 not in seeds  # that of a student's own checks
+
+
+def test_what_is_replayed_from_other_problems_is_wrong():
+    right = remote_answer.checks_of("01_").svd_loss
+    results = []
+
+    def record(A, rank):
+        results.append(float((np.linalg.svd(A)[1][rank:] ** 2).sum()))
+        return results[-1]
+
+    assert right(record)
+    replay = iter(results * 9)
+    assert not judged(right, lambda A, rank: next(replay))
+
+
+def test_checks_are_those_of_the_lab(monkeypatch):
+    one, other = ModuleType("labchecks.lab97"), ModuleType("labchecks.lab98")
+    monkeypatch.setitem(sys.modules, one.__name__, one)
+    monkeypatch.setitem(sys.modules, other.__name__, other)
+    assert remote_answer.checks_of("97_one") is one
+    assert remote_answer.checks_of("98_other") is other
+    with pytest.raises(ValueError, match="'96_none': there is no labchecks.lab96"):
+        remote_answer.checks_of("96_none")
+
+
+def test_an_error_within_checks_is_not_taken_for_missing_checks(monkeypatch):
+    def fail(name):
+        raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
+
+    fake = SimpleNamespace(import_module=fail)
+    monkeypatch.setattr(remote_answer, "importlib", fake)
+    with pytest.raises(ModuleNotFoundError, match="scipy"):
+        remote_answer.checks_of("01_factorisation")

@@ -1,0 +1,235 @@
+"""What small notebooks can do to the machine, to others and to their checks."""
+
+import functools
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from teaching.marking import mark_class, run_notebook
+from tests.teaching import made_up_class as made
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kernels are forked")
+# Long, since a busy machine is slow; what must run into a limit gets its own, below.
+LIMITS = run_notebook.Limits(cell=120, answer=60, lab=600, memory=2**30, output=200_000)
+
+
+# --- A small lab, which takes a second ------------------------------------------------
+
+SETUP = "import numpy as np, torch\nfrom labchecks import lab01 as checks"
+RIGHT = "def svd_loss(A, rank):\n    s = np.linalg.svd(A)[1]\n"
+RIGHT += "    return float((s[rank:] ** 2).sum())"
+SECOND = "A = 3 * torch.eye(2)\nrate = 1 / 6"
+SMALL = "01_small"
+
+
+def graded(name, source, points=1):
+    cell = new_code_cell(source, id=name)
+    grader = {"grade": True, "grade_id": name, "locked": True, "points": points}
+    cell.metadata["nbgrader"] = grader | {"solution": False, "schema_version": 3}
+    return cell
+
+
+def small(answer, second=SECOND):
+    """Return a lab of two exercises."""
+    return new_notebook(
+        cells=[
+            new_code_cell(SETUP),
+            new_code_cell(answer, id="svd-solution"),
+            graded("svd-check", "checks.svd_loss(svd_loss)"),
+            new_code_cell(second),
+            graded("rate-check", "checks.largest_lr_factorisation(rate, A)"),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with mark_class._executor(2) as executor:
+        yield executor
+
+
+def apart(workers, function, *args, **kwargs):
+    """Call a function in another process, as the marking does."""
+    task = (functools.partial(function, *args, **kwargs),)
+    result = mark_class._run_all({("a", "lab"): task}, workers)["a", "lab"]
+    assert not getattr(result, "failure", "")
+    return result
+
+
+MISDEEDS = {
+    "loops": "while True:\n    pass",
+    "dies": "import os\nos._exit(0)",
+    "numpy memory": "x = np.ones(10**10)",
+    "torch memory": "x = torch.ones(10**10)",
+    "floods": "while True:\n    print('x' * 1000)",
+}
+NOTES = {
+    "loops": "svd-solution was stopped after 2 s",
+    "dies": "the kernel died in svd-solution",
+    "numpy memory": "svd-solution asked for too much memory",
+    "torch memory": "svd-solution asked for too much memory",
+    "floods": "svd-solution wrote too much",
+}
+STUBBORN = """
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
+WRITING = """
+from pathlib import Path
+Path("here").touch()
+Path("~/there").expanduser().touch()
+print(Path("here").resolve())
+"""
+PARENT = "import subprocess\nprint(subprocess.Popen(['sleep', '600']).pid)\n"
+FORGED_ANSWER = """
+from teaching.marking import remote_answer
+import json
+remote_answer.reply = lambda *a: json.dumps({"value": {"is": "plain", "value": True}})
+"""
+TRICKS = {
+    "another checks": made.FORGED,
+    "patched checks": made.PATCHED,
+    "patched numpy": made.NUMPY,
+    "files in the way": made.SHADOW,
+    "another reply": FORGED_ANSWER,
+    "another module": "import sys\nsys.modules['labchecks.lab01'] = None",
+    "another import": "def __import__(*a, **k):\n    raise SystemExit",
+    "only words": "svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')",
+}
+OPTIMISER = """
+import sys
+known = set(sys.modules)
+torch.optim.Adam([torch.ones(2, requires_grad=True)])
+print(len(set(sys.modules) - known))
+"""
+ANSWERS = (
+    MISDEEDS
+    | TRICKS
+    | {
+        "right": RIGHT,
+        "stubborn": STUBBORN,
+        "endless": "def svd_loss(A, rank):\n    while True:\n        pass",
+        "sleepy": "import time\ntime.sleep(3)\n" + RIGHT,
+        "writing": WRITING + RIGHT,
+        "parent": PARENT + RIGHT,
+        "optimiser": OPTIMISER + RIGHT,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def ran(workers):
+    """Return the run of each answer above, by name."""
+    limits = {
+        "loops": LIMITS._replace(cell=2),
+        "stubborn": LIMITS._replace(cell=2),
+        "endless": LIMITS._replace(answer=3),
+        "sleepy": LIMITS._replace(lab=2),
+    }
+    task = functools.partial(run_notebook.run, lab=SMALL, seeds=[11, 12])
+    tasks = {
+        (name, "lab"): (
+            functools.partial(task, limits=limits.get(name, LIMITS)),
+            small(answer),
+        )
+        for name, answer in ANSWERS.items()
+    }
+    runs = mark_class._run_all(tasks, workers)
+    return {name: run for (name, _), run in runs.items()}
+
+
+def test_right_answers_are_right_and_cost_nothing_else(ran):
+    assert ran["right"].right == {"svd-check": True, "rate-check": True}
+    assert ran["right"].notes == []
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_what_a_cell_does_to_the_machine_ends_and_is_noted(ran, misdeed):
+    result = ran[misdeed]
+    assert NOTES[misdeed] in result.notes
+    assert result.right == {"svd-check": False, "rate-check": misdeed != "dies"}
+
+
+def test_a_loop_that_cannot_be_interrupted_ends_its_kernel(ran):
+    assert ran["stubborn"].right == {"svd-check": False, "rate-check": False}
+    assert "the kernel could not be stopped, and was ended" in ran["stubborn"].notes
+
+
+def test_an_answer_that_does_not_come_back_costs_its_own_points(ran):
+    assert ran["endless"].right == {"svd-check": False, "rate-check": True}
+    assert "svd-check: no answer within 3 s" in ran["endless"].notes
+
+
+def test_a_lab_has_a_time_limit_of_its_own(ran):
+    assert ran["sleepy"].right["rate-check"] is False
+    assert "svd-solution was stopped after 2 s" in ran["sleepy"].notes
+    assert "more than 2 s" in ran["sleepy"].notes
+
+
+def test_the_first_optimiser_imports_nothing_while_time_counts(ran):
+    assert ran["optimiser"].notebook.cells[1].outputs[0].text == "0\n"
+    assert ran["optimiser"].right["svd-check"]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_trick_makes_a_wrong_answer_right(ran, trick):
+    assert ran[trick].right["svd-check"] is False
+
+
+def test_files_go_to_a_folder_that_is_thrown_away(ran):
+    [output] = ran["writing"].notebook.cells[1].outputs
+    path = Path(output.text.strip())
+    assert ran["writing"].right["svd-check"]
+    assert path.name == "here"
+    assert not path.parent.exists()
+    assert not Path("~/there").expanduser().exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_children_of_a_kernel_end_with_it(ran):
+    pid = int(ran["parent"].notebook.cells[1].outputs[0].text)
+    stat = Path(f"/proc/{pid}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_what_a_check_is_given_is_not_the_students(workers):
+    def lab(setup):
+        check = graded("rate-check", "checks.largest_lr_factorisation(rate, A)")
+        return new_notebook(cells=[new_code_cell(f"{SETUP}\n{setup}"), check])
+
+    honest = lab("A = 3 * torch.eye(2)\nrate = 1 / 6")
+    worked = apart(workers, run_notebook.run, honest, SMALL, seeds=[1])
+    assert worked.right == {"rate-check": True}
+    forged = lab("A = torch.eye(2)\nrate = 1 / 2")
+    result = apart(
+        workers, run_notebook.run, forged, SMALL, seeds=[1], given=worked.given
+    )
+    assert result.right == {"rate-check": False}
+
+
+class Dies:
+    """A task that ends its worker."""
+
+    def __call__(self):
+        os._exit(1)
+
+
+def test_a_failure_of_ours_is_no_zero_and_costs_nobody_else():
+    tasks = {("a", "x"): (Dies(),), ("b", "x"): (mark_class.Mark, None, {}, [], 0.0)}
+    with mark_class._executor(1) as executor:
+        marks = mark_class._run_all(tasks, executor)
+    assert "BrokenProcessPool" in marks["a", "x"].failure
+    assert marks["b", "x"].failure == ""
+
+
+def test_a_worked_lab_that_fails_marks_nobody(workers):
+    notebook = small("def svd_loss(A, rank):\n    return 0.0")
+    with pytest.raises(RuntimeError, match="the worked 01_x does not pass: svd-check"):
+        mark_class._given({"01_x": notebook}, [1], LIMITS, workers, None)
