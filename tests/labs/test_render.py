@@ -119,7 +119,5 @@ def test_a_cell_that_fails_is_named_in_a_few_lines(tmp_path):
     nbformat.write(lab, path)
     with pytest.raises(SystemExit) as ended:
         tool.main([str(path)])
-    wanted = (
-        "failing.ipynb is unchanged: in step-1, ZeroDivisionError: division by zero"
-    )
-    assert ended.value.code == wanted + "zero"
+    said = "failing.ipynb is unchanged: in step-1, ZeroDivisionError"
+    assert ended.value.code == said + ": division by zero"
