@@ -17,15 +17,22 @@ AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
 
 .PHONY: test quick shake render lint bench mutants handouts grade class hub
 
+# One worker a core, each with one thread, and whole files, the longest first.
+PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
+PYTEST += -n auto --dist loadfile --no-loadscope-reorder
+
 test: .venv/test  ## run every test, and compare every stored output of the labs
-	$(AS_STORED) "$(BIN)/python" -m pytest \
-	    --nbval --nbval-current-env --nbval-cell-timeout=60 $(PYTEST_ARGS)
+	$(AS_STORED) $(PYTEST) \
+	    --nbval --nbval-current-env --nbval-cell-timeout=600 $(PYTEST_ARGS)
+
+quick: lint  ## run the tests that take a minute together
+	$(AS_STORED) $(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 shake: .venv/test  ## does a stored digit hang on rounding? Run the labs on moved inputs
-	$(AS_STORED) "$(BIN)/python" -m tools.shake $(SHAKE_ARGS)
+	"$(BIN)/python" -m tools.shake $(SHAKE_ARGS)
 
 render: .venv/test  ## run the labs and store their outputs
-	$(AS_STORED) "$(BIN)/python" -m tools.render $(NOTEBOOKS)
+	"$(BIN)/python" -m tools.render $(NOTEBOOKS)
 
 lint: .venv/test  ## check style and format, notebooks too
 	"$(BIN)/python" -m ruff check

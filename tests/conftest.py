@@ -6,9 +6,36 @@ import matplotlib
 import pytest
 import torch
 
+# Files that take long, the longest first, since the workers of pytest-xdist get whole
+# files in this order. `make quick` leaves them out.
+SLOW = (
+    "tests/teaching/test_grading.py",
+    "tests/teaching/test_sheets.py",
+    "tests/labs/test_shake.py",
+    "tests/labs/test_session.py",
+    "tests/teaching/test_student_copies.py",
+    "tests/teaching/test_pdf.py",
+    "tests/teaching/test_handouts.py",
+    "tests/labchecks/test_checks.py",
+    "tests/labs/test_render.py",
+)
+
 matplotlib.use("Agg")
 # On matrices as small as these, two threads only wait for each other.
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the files that take long, and put them first, then the notebooks."""
+
+    def place(item):
+        path = item.nodeid.split("::")[0]
+        if path in SLOW:
+            item.add_marker(pytest.mark.slow)
+        rest = 0 if path.endswith(".ipynb") else 1
+        return SLOW.index(path) if path in SLOW else len(SLOW) + rest
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,13 @@ NOTEBOOKS = ROOT / "notebooks"
 README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
+# Outputs are stored without progress bars, and are those of the patches, also where
+# CIFAR-10 has been downloaded.
+AS_STORED = {"TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+
+
+class CellFailed(Exception):
+    """Says in which cell, and of what."""
 
 
 def execute(notebook, folder, *, allow_errors=False, **env):
@@ -30,16 +37,22 @@ def execute(notebook, folder, *, allow_errors=False, **env):
         Its cells get outputs and execution counts.
     folder : path
     allow_errors : bool
-        Go on after a cell that fails. Otherwise nbclient's ``CellExecutionError`` ends
-        the run, unless the cell is tagged raises-exception.
+        Go on after a cell that fails.
     **env : str
         Environment variables of the kernel, beside those of this process.
+
+    Raises
+    ------
+    CellFailed
+        If a cell fails that isn't tagged raises-exception.
     """
+    failed = []
     client = NotebookClient(
         notebook,
         kernel_name="python3",
         timeout=600,
         allow_errors=allow_errors,
+        on_cell_error=lambda cell, **others: failed.append(cell.id),
         record_timing=False,
         coalesce_streams=True,
         # ipykernel's advice on encryption would now and then land in a cell's output.
@@ -47,7 +60,11 @@ def execute(notebook, folder, *, allow_errors=False, **env):
         resources={"metadata": {"path": str(folder)}},
     )
     # In a loop of its own, which is closed again: this may run in a thread.
-    asyncio.run(client.async_execute(env=os.environ | env))
+    try:
+        asyncio.run(client.async_execute(env=os.environ | AS_STORED | env))
+    except CellExecutionError as error:
+        said = f"in {failed[-1]}, {error.ename}: {error.evalue}"
+        raise CellFailed(said) from error
 
 
 def render(path):
@@ -103,7 +120,6 @@ def save_readme_picture():
 
 
 def main(names):
-    os.environ["TQDM_DISABLE"] = "1"
     paths = [Path(name).resolve() for name in names] or sorted(
         NOTEBOOKS.glob("*.ipynb")
     )
@@ -111,9 +127,8 @@ def main(names):
         print(f"rendering {path.name}", flush=True)
         try:
             render(path)
-        except CellExecutionError as error:
-            last = str(error).strip().splitlines()[-1]
-            sys.exit(f"{path.name} is unchanged, since a cell of it fails: {last}")
+        except CellFailed as error:
+            sys.exit(f"{path.name} is unchanged: {error}")
         except KeyboardInterrupt:
             sys.exit(f"stopped: {path.name} is unchanged")
     save_readme_picture()

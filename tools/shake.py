@@ -25,7 +25,7 @@ from nbformat.v4 import new_code_cell
 from tools.render import NOTEBOOKS, ROOT, execute, not_compared
 
 SIZE = 1e-13
-SCANNED = [float(f"1e{power}") for power in range(-16, -4)]
+SCANNED = [float(f"1e{power}") for power in range(-15, -5)]
 BEFORE = """
 import sys
 sys.path.insert(0, {root!r})
