@@ -75,17 +75,18 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     loss = loss_fn(*params)
     _require_loss(loss, params)
     rates = _rates(lr, loss, params)
-    losses, each_run = [], torch.ones_like(loss)
-    for _ in range(steps):
+    each_run = torch.ones_like(loss)
+    losses = loss.new_empty(steps + 1, *loss.shape)  # pieces would leave gaps in memory
+    for t in range(steps):
         loss = loss_fn(*params)
-        losses.append(loss.detach().clone())
+        losses[t] = loss.detach()
         gradients = torch.autograd.grad(loss, params, each_run)  # of the losses' sum
         if precondition is not None:
             gradients = precondition(params, gradients)
         with torch.no_grad():
             for p, rate, gradient in zip(params, rates, gradients, strict=True):
                 p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient, at once
-    losses = torch.stack([*losses, loss_fn(*params).detach()])
+    losses[steps] = loss_fn(*params).detach()
     diverged = ~losses.isfinite().all(dim=0)
     return Trace(tuple(p.detach() for p in params), losses, diverged)
 

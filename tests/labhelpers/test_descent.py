@@ -1,5 +1,8 @@
 """The one loop, the curvature and the starts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from labhelpers import training
 from labhelpers.descent import descend, draw_start, normal, sharpness, uniform
+from tests import ROOT
 
 law = settings(deadline=None, derandomize=True, database=None, max_examples=40)
 DTYPES = [torch.float32, torch.float64]
@@ -193,6 +197,32 @@ def test_one_run_that_diverges_raises_nothing():
     assert trace.diverged
 
 
+MEMORY = """
+import re
+from pathlib import Path
+import torch
+from labhelpers import training
+
+def peak():  # in MB
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\\s*(\\d+)", status)[1]) / 1024
+
+A = torch.eye(150, 4, dtype=torch.float64)
+training.factorise(A, 2, num_epochs=2, runs=200, seed=0)
+before = peak()
+training.factorise(A, 2, num_epochs=300, runs=200, seed=0)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_long_descent_needs_no_more_memory_than_a_short_one():
+    """Losses kept one by one, between large tensors, left gaps: some 200 MB here."""
+    command = [sys.executable, "-c", MEMORY]
+    assert float(subprocess.check_output(command, cwd=ROOT, text=True)) < 60
+
+
 # --- Descend: arguments --------------------------------------------------------------
 
 
@@ -223,6 +253,10 @@ RATE = "lr must be positive and finite, a number or one per run, got "
         ({"lr": [0.1] * 3}, r"lr must be a number or of shape \(2,\), got shape \(3,"),
         ({"lr": [[0.1], [0.1]]}, r"lr must be a number or of shape \(2,\), got shape"),
         (
+            {"lr": [0.1] * 3, "params": [randn(2, 3, 4)]},
+            r"lr must be a number or of shape \(2, 3\), got shape \(3,\)",
+        ),
+        (
             {"lr": [0.1], "loss_fn": lambda x: (x**2).sum()},
             r"lr must be a number, got shape \(1,\)",
         ),
@@ -248,6 +282,10 @@ RATE = "lr must be positive and finite, a number or one per run, got "
         (
             {"loss_fn": lambda x: x.sum(dim=0)},
             r"loss_fn must be .* per run, got shape \(3,\) for .* shape \(2, 3\)",
+        ),
+        (
+            {"loss_fn": lambda x: (x**2).sum().reshape(1)},
+            r"loss_fn must be .* per run, got shape \(1,\) for .* shape \(2, 3\)",
         ),
     ],
 )

@@ -260,6 +260,15 @@ def test_best_linear_map_is_linear_regression(seed):
     assert residual == pytest.approx(rest / (Y**2).sum(), abs=1e-12)
 
 
+def test_best_linear_map_uses_directions_that_are_hardly_there():
+    rng = np.random.default_rng(0)
+    U, V, G = (random_orthogonal(size, rng) for size in (5, 2, 2))
+    X = U[:, :2] * [1, 1e-9] @ V
+    found, residual = linalg.best_linear_map(X, 1e9 * X @ G)
+    np.testing.assert_allclose(found, 1e9 * G, rtol=1e-5)
+    assert residual < 1e-24
+
+
 @law
 @given(pairs())
 def test_what_a_linear_map_leaves_over_is_orthogonal_to_X(pair):

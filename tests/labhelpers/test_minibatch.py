@@ -112,6 +112,17 @@ def test_the_principal_axes_reach_the_floor():
     assert loss == pytest.approx(FLOOR, rel=1e-5)
 
 
+def test_principal_components_depend_on_no_global_generator():
+    moment = linalg.second_moment(SCALED)
+    state = np.random.get_state()  # noqa: NPY002
+    one = linalg.principal_components(moment, K)
+    assert np.array_equal(np.random.get_state()[1], state[1])  # noqa: NPY002
+    assert np.random.get_state()[2] == state[2]  # noqa: NPY002
+    two = linalg.principal_components(moment, K)
+    for first, second in zip(one, two):
+        np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -387,6 +398,19 @@ def test_the_first_step_of_muon():
         minibatch.Muon([p], lr=0.1).step()
         step = -0.1 * factor * minibatch.orthogonalise(p.grad)
         torch.testing.assert_close(p.detach(), step)
+
+
+def test_muon_looks_ahead_along_its_momentum():
+    """Nesterov's way: the gradient counts once more than in the momentum itself."""
+    p = torch.zeros(6, 4, requires_grad=True)
+    stepper, smooth, wanted = minibatch.Muon([p], lr=0.1), 0, 0
+    for seed in range(3):
+        p.grad = torch.randn(6, 4, generator=torch.Generator().manual_seed(seed))
+        smooth = 0.95 * smooth + 0.05 * p.grad
+        ahead = 0.95 * smooth + 0.05 * p.grad
+        wanted = wanted - 0.1 * 1.5**0.5 * minibatch.orthogonalise(ahead)
+        stepper.step()
+    torch.testing.assert_close(p.detach(), wanted)
 
 
 # --- Interrupts ----------------------------------------------------------------------

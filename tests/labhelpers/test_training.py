@@ -1,5 +1,6 @@
 """The trainers, against NumPy with derivatives by hand, scikit-learn and each other."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -281,6 +282,34 @@ def test_default_starts_are_as_documented():
         A, B = train_autoencoder(Z, 3, init_scale=scale, **rate).params
         assert A.std().item() == pytest.approx(std, rel=0.03)
         assert B.std().item() == pytest.approx(std, rel=0.03)
+
+
+def test_a_start_is_drawn_in_the_order_of_the_parameters():
+    rate = {"num_epochs": 1, "lr": 1e-300, "seed": 3}
+    uniform, normal = descent.uniform, descent.normal
+    third = functools.partial(normal, std=1 / 3)
+    runs = [
+        (factorise(MATRIX, 2, **rate), uniform, [(9, 2), (5, 2)]),
+        (train_mlp(DATA[0], TARGETS[0], **rate), normal, [(4, 12), (12, 3)]),
+        (train_autoencoder(Z, 3, **rate), third, [(8, 3), (3, 8)]),
+    ]
+    for run, draw, shapes in runs:
+        g = torch.Generator().manual_seed(3)
+        weights = [p for p in run.params if p.ndim == 2]
+        for weight, shape in zip(weights, shapes, strict=True):
+            assert torch.equal(weight, draw(*shape, generator=g))
+
+
+def test_a_drawn_start_goes_where_the_data_are():
+    """To the device ``meta``, where tensors have a shape and no content."""
+    data = torch.ones(3, 2, device="meta")
+    run = {"seed": 0, "start": None, "runs": 2, "lr": 0.1}
+    [p] = training._start(
+        lambda g: [descent.normal(3, 2, generator=g)], data, [(3, 2)], **run
+    )
+    assert p.device == data.device
+    assert p.dtype == data.dtype
+    assert p.shape == (2, 3, 2)
 
 
 def test_what_is_not_said_is_as_in_the_labs():
