@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tomllib
 
+import nbgrader
 import pytest
 import sklearn.datasets
 import yaml
@@ -190,3 +191,11 @@ def test_make_help_lists_every_verb():
     assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == VERBS
     for verb in VERBS:
         subprocess.run(["make", "--dry-run", verb], cwd=ROOT, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_lab_leaves_out_what_would_complain_where_nbgrader_is_installed():
+    said = subprocess.check_output(["make", "--dry-run", "lab"], cwd=ROOT, text=True)
+    (off,) = re.findall(r"jpserver_extensions=\"\{'(.+)': False\}\"", said)
+    points = nbgrader._jupyter_server_extension_points()
+    assert off in {point["module"] for point in points}
