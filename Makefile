@@ -33,6 +33,10 @@ SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
 NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
 SERVERS := --LanguageServerManager.autodetect=False
 
+# Where nbgrader is installed too, its formgrader would complain that this is no course.
+FORMGRADER := nbgrader.server_extensions.formgrader
+SERVERS += --ServerApp.jpserver_extensions="{'$(FORMGRADER)': False}"
+
 # Looks at the version of Python; with arguments, sets up .venv and installs.
 SET_UP = "$(PYTHON)" tools/set_up.py
 

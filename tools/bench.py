@@ -581,7 +581,8 @@ large matrix product on this machine; for memory, the size of the images. Images
 patches of photographs, in the shape of CIFAR-10. The rivals from other libraries get
 them scaled beforehand; ours scale them as they go. A figure behind an entry, as in
 (1.0097), says where it ends: its loss over the floor of lab 05. PCA takes the mean away
-first, so it can end below 1.
+first, so it can end below 1. Where the time goes, and what was tried, is told in
+[docs/benchmarks.md](docs/benchmarks.md).
 
 | what | ours | theirs | ratio | reach | floor | ours over floor |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -591,26 +592,6 @@ first, so it can end below 1.
 smallest number, on logarithmic axes.](docs/scaling.png)
 
 {scaling}
-
-## Where the time goes
-
-- *Images.* More than half of an epoch at batches of 256 is not in the five products:
-  Muon's step (a Gram matrix, the eigenvectors of 50 × 50, a product, in float64) and
-  passes over a batch that is in memory once for each operation. With the backward
-  pass counted, the multiplications alone would allow about 1,900 times the original
-  loop.
-- *The sweep.* One rate spends most of a step on starting some twenty operations,
-  twelve rates spend it on products that need both cores. So the better a single run
-  gets, the worse this ratio: twelve rates can't cost less than their floor. Other
-  forms of the loss were timed: squares and a sum, a norm, a batched inner product, the
-  residual as one fused product, S = z zᵀ formed once (its products then don't grow with
-  the examples), the last two with gradients written by hand too. The best of them,
-  far from the formula, reach 3.6 to 3.9 where ours reaches 4.0 to 4.3; none reaches 3.
-- *MLPs.* A thousand pass over tensors of 10 MB. Taking these from the system anew at
-  each step cost a quarter of the time, so the Makefile lets the process keep them; the
-  hidden units are made in place, which saves another eighth. Blocks of 125 to 500 runs,
-  which fit the processor's cache, gain nothing that stands out of the noise; nor does a
-  layout with rows last.
 
 ## Machine
 

@@ -1,6 +1,7 @@
 """The files that describe the pack agree with each other."""
 
 import hashlib
+import importlib.util
 import json
 import re
 import shutil
@@ -99,7 +100,7 @@ def test_ci_pins_its_actions_and_may_only_read():
 def test_ci_runs_verbs_that_there_are():
     run = re.findall(r"make ([a-z ]*[a-z])\b", " ".join(run_by_ci()))
     verbs = {verb for verbs in run for verb in verbs.split()}
-    assert {"lint", "test", "handouts"} <= verbs <= set(VERBS)
+    assert {"lint", "test", "shake", "handouts"} <= verbs <= set(VERBS)
 
 
 def run_by_ci():
@@ -190,3 +191,10 @@ def test_make_help_lists_every_verb():
     assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == VERBS
     for verb in VERBS:
         subprocess.run(["make", "--dry-run", verb], cwd=ROOT, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_lab_leaves_out_what_would_complain_where_nbgrader_is_installed():
+    said = subprocess.check_output(["make", "--dry-run", "lab"], cwd=ROOT, text=True)
+    (off,) = re.findall(r"jpserver_extensions=\"\{'(.+)': False\}\"", said)
+    assert importlib.util.find_spec(off)
