@@ -67,10 +67,9 @@ def gd_factorise_ad(rng, shape, rank):
     A = rng.normal(size=shape)
     return Training(
         given=(A, rank),
-        right=[np.empty((count, rank)) for count in shape],
-        by_book=lambda start: _descent(A, start),
-        start=Drawn(_drawn(shape, rank), OTHER_START),
+        descent=lambda start: _descent(A, start),
         lr=0.02,
+        drawn=Drawn(_drawn(shape, rank), OTHER_START),
     )
 
 
@@ -131,11 +130,10 @@ def largest_lr_factorisation(A):
 class _DrawnProduct(Drawn):
     """A start of which only the product U Vᵀ is seen."""
 
-    def checked(self, found, run, asking, training):
+    def checked(self, found, run, asking, training, lab):
         """Return U and V, or None where they can't be told from their product."""
         (first,) = found
-        A, mask, rank = training.given
-        lab = U, V = self.lab(asking.student.generator(), asking.dtype)
+        (A, mask, rank), (U, V) = training.given, lab
         hint = "Return the whole product: where mask is 0, it fills the holes."
         empty = near(first, mask * (U @ V.T))
         expect(not empty, "zeros in the holes", "no holes", hint)
@@ -172,11 +170,10 @@ def complete(rng, shape, rank):
     mask = 1.0 - holes
     return Training(
         given=(A, mask, rank),
-        right=A,
-        by_book=lambda start: _descent(A, start, mask),
-        start=_DrawnProduct(_drawn(shape, rank), OTHER_START),
+        descent=lambda start: _descent(A, start, mask),
         lr=0.02,
-        view=lambda factors: [factors[0] @ factors[1].T],
+        drawn=_DrawnProduct(_drawn(shape, rank), OTHER_START),
+        view=lambda factors: factors[0] @ factors[1].T,
     )
 
 

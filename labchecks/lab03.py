@@ -111,11 +111,9 @@ def mlp_train(rng, n, inputs, classes):
 
     return Training(
         given=(X, y),
-        right=[np.zeros(size) for size in sizes],
-        by_book=lambda start: _descent(X, y, start),
-        start=Drawn(draw, OTHER_START),
+        descent=lambda start: _descent(X, y, start),
         lr=0.05,
-        steps=4,
+        drawn=Drawn(draw, OTHER_START),
     )
 
 

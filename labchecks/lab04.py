@@ -4,19 +4,9 @@ import numpy as np
 import torch
 
 from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
-from labchecks.follow import CLEAR, Descent, HandedIn, Training
+from labchecks.follow import CLEAR, Descent, Training, of_loss
 from labchecks.predictions import predictions
-from labchecks.readers import (
-    Loss,
-    Losses,
-    Matrix,
-    Number,
-    Tensors,
-    expect,
-    gradients,
-    say_gradients,
-    value,
-)
+from labchecks.readers import Loss, Losses, Matrix, Number, Tensors, expect
 from labchecks.student import Hint
 from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
@@ -25,7 +15,6 @@ LOSS, TRAIN = "lab 04, Exercise 4.1", "lab 04, Exercise 4.1b"
 SWEEP, CURVATURE = "lab 04, The report's sweep", "lab 01, The largest learning rate"
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 MEAN = Hint("The loss is a sum over all entries, not a mean.", LOSS)
-THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
 SQUARE = Hint("The norm is to be squared.", LOSS)
 
 
@@ -44,95 +33,57 @@ def _descent(A, B, z):
 
     means = [f / count for count in (z.numel(), examples) for f in (1, 2)]
     norm = (SQUARE, lambda A, B: (2 * loss(A, B)) ** 0.5)
-    slips = [(NO_HALF, 2), (MEAN, *means), norm]
-    return Descent(("A", "B"), [A, B], loss, slips)
+    return Descent(("A", "B"), [A, B], loss, [(NO_HALF, 2), (MEAN, *means), norm])
 
 
-@cases(
-    "4.1",
-    Loss("Add up all the squares, .sum(): one number for all examples."),
-    sizes=[(5, 2, 7), (4, 3, 6)],
-    dtypes=BOTH,
-)
+ONE = "Add up all the squares, .sum(): one number for all examples."
+
+
+@cases("4.1", Loss(ONE), sizes=[(5, 2, 7), (4, 3, 6)], dtypes=BOTH)
 def autoencoder_loss(rng, n, k, examples):
     """Compare autoencoder_loss and its gradient with the closed forms."""
     A, B, z = given = _problem(rng, n, k, examples)
     by_book, E = _descent(*given), z - A @ (B @ z)
-    right = by_book.value([A, B])
+    right, size = by_book.value([A, B]), np.abs(E).sum()
     slips = [
-        *(
-            (hint, *(f * right for f in factors))
-            for hint, *factors in by_book.slips[:2]
-        ),
-        (SQUARE, (2 * right) ** 0.5, (2 * right) ** 0.5 / 2),
-        (
-            "The differences are to be squared.",
-            np.abs(E).sum() / 2,
-            np.abs(E).sum(),
-            E.sum() / 2,
-        ),
+        (SQUARE, (right / 2) ** 0.5),
+        ("The differences are to be squared.", size / 2, size, E.sum() / 2),
         ("Compare the copies with z: z − A B z.", ((A @ B @ z) ** 2).sum() / 2),
     ]
     otherwise = "It is ½ ‖z − A B z‖², added up over all entries."
-    cut = "A gradient is wrong: is a factor detached?"
-    return [
-        Case(right, slips, otherwise, given, value, where=LOSS, tol=1e-5),
-        Case(
-            by_book.gradient([A, B]),
-            otherwise=cut,
-            part=gradients,
-            say=say_gradients,
-            where=LOSS,
-        ),
-    ]
+    return of_loss(by_book, given, slips, otherwise, LOSS)
 
 
-@cases(
-    "4.1b",
-    Tensors(("A", "B"), THREE, with_losses=True),
-    sizes=[(5, 2, 7), (4, 1, 6)],
-    dtypes=BOTH,
-)
+THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
+EACH = Hint("losses is a list with one number for each step, and one more.", TRAIN)
+ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR)
+READ = Tensors(("A", "B"), THREE, with_losses=True)
+
+
+@cases("4.1b", READ, sizes=[(5, 2, 7), (4, 1, 6)], dtypes=BOTH)
 def train_ab(rng, n, k, examples):
     """Follow train_ab for some steps, and compare its losses."""
-    A, B, z = given = _problem(rng, n, k, examples)
-    descent, lr, steps = _descent(*given), 0.01, 4
-    training = Training(
-        given=given,
-        right=[A, B],
-        by_book=lambda start: descent,
-        start=HandedIn([A, B]),
-        lr=lr,
-        steps=steps,
-        knob="steps",
-    )
-    right = [descent.value(descent.path(lr, t)) for t in range(steps + 1)]
+    given, lr, steps = _problem(rng, n, k, examples), 0.01, 4
+    descent = _descent(*given)
+    path = descent.path(lr, [descent.loss] * steps)
+    first, *middle, last = right = [descent.value(at) for at in path]
+    late = "The loss after the last update is missing: compute it anew."
+    early = "The first loss is missing: the one before any update."
+    other = "losses does not belong to this loss: the same value each time."
     slips = [
-        (
-            "The loss after the last update is missing: compute it anew.",
-            right[:-1],
-            [*right[:-1], right[-2]],
-        ),
-        (
-            "The first loss is missing: the one before any update.",
-            right[1:],
-            [*right[1:], right[-1]],
-        ),
-        ("Only the last loss: append one in each step.", right[-1:]),
+        (late, right[:-1], [first, *middle, middle[-1]]),
+        (early, right[1:], [*middle, last, last]),
+        ("Only the last loss: append one in each step.", [last]),
         (NO_HALF, [2 * loss for loss in right]),
-        (
-            "losses does not belong to this loss: the same value each time.",
-            [right[0]] * (steps + 1),
-        ),
+        (other, [first] * len(right)),
     ]
-    read = Losses(
-        f"{steps + 1} losses for {steps} steps",
-        Hint("losses is a list with one number for each step, and one more.", TRAIN),
-        Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR),
-    )
+    read = Losses(f"{len(right)} losses for {steps} steps", EACH, ITEM)
     otherwise = "One loss before each update, and one after the last."
     said = {"say": read.say, "where": TRAIN, "tol": 1e-5}
-    return [training, Case(right, slips, otherwise, part=read, **said)]
+    return [
+        Training(given, descent, lr, steps, knob="steps"),
+        Case(right, slips, otherwise, part=read, **said),
+    ]
 
 
 # Rates, relative to the largest stable one, and steps; the right choice in each sweep.
@@ -144,14 +95,11 @@ SWEEPS = [
     ([0.02, 0.3, 3], 15),
 ]
 BEST = [2, 0, 1, 0, 1]
+GOES_ON = "Each run goes on where the last one ended: start all from A, B."
 # What each slip would choose there.
 CHOICES = [
     ("min() over the curve hides a run that diverged: use the last loss.", "20001"),
-    (
-        "Each run goes on where the last one ended: start all from A, B.",
-        "00011",
-        "01012",
-    ),
+    (GOES_ON, "00011", "01012"),
     ("argmin takes nan for the smallest: make it infinite first.", "01002"),
     ("A nan in front stays: every comparison with it is false.", "00001"),
     ("That is the first rate, always.", "00000"),
@@ -176,9 +124,7 @@ def best_rate(rng):
     def say(choices):
         return f"in five sweeps, rates number {[i + 1 for i in choices]}"
 
-    slips = [
-        (hint, *([int(i) for i in c] for c in chosen)) for hint, *chosen in CHOICES
-    ]
+    slips = [(hint, *([*map(int, c)] for c in chosen)) for hint, *chosen in CHOICES]
     otherwise = "Of the losses after the last update, that of the rate is the smallest."
     return Case(BEST, slips, otherwise, given, choices, say=say, where=SWEEP)
 
@@ -209,22 +155,18 @@ def largest_lr_autoencoder(curvature):
     return number_to_find(2 / c, slips, otherwise, where=CURVATURE, tol=0.015)
 
 
-@cases(
-    "4.5",
-    Matrix("B", "Return one matrix B, of shape (k, n)."),
-    sizes=[(6, 2), (7, 3)],
-    dtypes=BOTH,
-)
+ENCODER = Matrix("B", "Return one matrix B, of shape (k, n).")
+
+
+@cases("4.5", ENCODER, sizes=[(6, 2), (7, 3)], dtypes=BOTH)
 def best_encoder(rng, n, k):
     """Compare best_encoder with the pseudo-inverse by NumPy."""
     A = rng.normal(size=(n, k)) * np.arange(1, k + 1)
+    unit = A.T / (A**2).sum(axis=0)[:, None]
     slips = [
         ("A.T alone: (AᵀA)⁻¹ is missing, as A is not orthonormal.", A.T),
         ("A.T and a scale: (AᵀA)⁻¹ is a matrix.", A.T / (A**2).sum()),
-        (
-            "A.T with unit length: the columns are not orthogonal.",
-            A.T / (A**2).sum(axis=0)[:, None],
-        ),
+        ("A.T with unit length: the columns are not orthogonal.", unit),
         ("(AᵀA)⁻¹ is to be multiplied, not left as AᵀA.", A.T @ A @ A.T),
         ("Q.T alone: R⁻¹ is missing.", np.linalg.qr(A)[0].T),
     ]

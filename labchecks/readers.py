@@ -155,23 +155,23 @@ class Loss(NamedTuple):
         expect(result.ndim == 0, kind(result), expected, self.whole)
         return result
 
+    @staticmethod
+    def value(result, given):
+        """Return the number in a loss: a ``part``."""
+        return result.detach().double().item()
 
-def value(result, given):
-    """Return the number in a loss: a ``part``."""
-    return result.detach().double().item()
+    @staticmethod
+    def gradients(result, given):
+        """Return the gradients for the first two arguments: a ``part``."""
+        hint = "The graph is cut: no .detach(), .data or no_grad here."
+        expect(result.requires_grad, "no graph", "a loss with a gradient", hint)
+        found = torch.autograd.grad(result, given[:2], materialize_grads=True)
+        return [gradient.detach().double().numpy() for gradient in found]
 
-
-def gradients(result, given):
-    """Return the gradients of a loss for its first two arguments: a ``part``."""
-    hint = "The graph is cut: no .detach(), .data or no_grad here."
-    expect(result.requires_grad, "no graph", "a loss with a gradient", hint)
-    found = torch.autograd.grad(result, given[:2], materialize_grads=True)
-    return [gradient.detach().double().numpy() for gradient in found]
-
-
-def say_gradients(pair):
-    """Show two gradients by their sizes."""
-    return "gradients of size {:.4f}, {:.4f}".format(*map(np.linalg.norm, pair))
+    @staticmethod
+    def say(pair):
+        """Show two gradients by their sizes."""
+        return "gradients of size {:.4f}, {:.4f}".format(*map(np.linalg.norm, pair))
 
 
 def shape_of(value):
