@@ -23,7 +23,7 @@ CROSSING = [
     *((1, [2.0, None]), np.arange(6.0).reshape(2, 3), np.zeros((0, 2)), np.array(7)),
     *(torch.eye(2), torch.zeros(0, 3), torch.tensor(3), torch.tensor([True, False])),
     *(np.int64(3), np.arange(6).reshape(2, 3).T[:, ::-1], torch.arange(6.0)[::2]),
-    torch.arange(6).reshape(2, 3).T,
+    *(np.arange(6).reshape(2, 3).T, torch.arange(6).reshape(2, 3).T),
 ]
 
 
