@@ -22,16 +22,14 @@ CIFAR10_RECORD = 1 + 3072  # bytes: the label, then the pixels
 
 
 class Iris(NamedTuple):
-    """150 flowers.
+    """150 flowers: ``features`` (150, 4) float64, in cm, with ``feature_names``.
 
-    Attributes
-    ----------
-    features : ndarray of float64, shape (150, 4)
-        In cm.
-    labels : ndarray of int64, shape (150,)
-        0, 1 or 2, fifty of each, in this order.
-    feature_names : tuple of str
-    class_names : tuple of str
+    ``labels`` (150,) int64: 0, 1 or 2, fifty of each, in this order; ``class_names``.
+
+    Examples
+    --------
+    >>> load_iris().class_names
+    ('setosa', 'versicolor', 'virginica')
     """
 
     features: np.ndarray
@@ -58,10 +56,13 @@ def load_iris(*, variant="fisher"):
 
     Raises
     ------
-    ValueError
-        If ``variant`` is not one of the two.
     FileNotFoundError
         If ``data/iris.csv`` is not beside the package.
+
+    Examples
+    --------
+    >>> load_iris().features[34].tolist()
+    [4.9, 3.1, 1.5, 0.2]
     """
     require(variant in ("fisher", "uci"), "variant", repr(variant), '"fisher" or "uci"')
     path = DATA_DIR / "iris.csv"
@@ -87,6 +88,12 @@ class Images(NamedTuple):
 
     ``pixels`` (n, 3072) uint8: 1024 red, then green, then blue, each row by row;
     ``labels`` (n,) int64; ``class_names`` tuple of str.
+
+    Examples
+    --------
+    >>> images = photo_patches(5, seed=0)
+    >>> images.pixels[0].reshape(3, 32, 32).dtype, images.labels.shape
+    (dtype('uint8'), (5,))
     """
 
     pixels: np.ndarray
@@ -95,7 +102,14 @@ class Images(NamedTuple):
 
 
 class StackedRows:
-    """Matrices of uint8 on top of each other, read from disk as rows are asked for."""
+    """Matrices of uint8 on top of each other, read from disk as rows are asked for.
+
+    Examples
+    --------
+    >>> rows = StackedRows([np.array([[1, 2], [3, 4]]), np.array([[5, 6]])])
+    >>> rows[1:].tolist()
+    [[3, 4], [5, 6]]
+    """
 
     def __init__(self, parts):
         self.parts = parts
@@ -134,10 +148,10 @@ def photo_patches(n, *, split="train", seed):
     Images
         ``labels`` say which photograph a patch is from.
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Examples
+    --------
+    >>> photo_patches(5, split="test", seed=0).class_names
+    ('china', 'flower')
     """
     require_count("n", n)
     require_count("seed", seed, 0)
@@ -158,7 +172,7 @@ def photo_patches(n, *, split="train", seed):
 
 
 def load_cifar10(root=None, *, split="train"):
-    """Open CIFAR-10, the binary version, without reading all of it.
+    """Open CIFAR-10 (Krizhevsky, 2009), the binary version, without reading all of it.
 
     Parameters
     ----------
@@ -177,16 +191,17 @@ def load_cifar10(root=None, *, split="train"):
     FileNotFoundError
         If a file is missing.
     ValueError
-        If ``split`` is neither, or a file is not what it should be.
+        If a file is not what it should be.
 
-    References
-    ----------
-    Krizhevsky, A. (2009). Learning multiple layers of features from tiny images.
+    Examples
+    --------
+    >>> load_cifar10("nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    FileNotFoundError: data_batch_1.bin is missing in nowhere. 'make cifar10' ...
     """
     require(split in ("train", "test"), "split", repr(split), '"train" or "test"')
-    folder = Path(
-        root or os.environ.get("CIFAR10_DIR") or DATA_DIR / "cifar-10-batches-bin"
-    )
+    default = DATA_DIR / "cifar-10-batches-bin"
+    folder = Path(root or os.environ.get("CIFAR10_DIR") or default)
     train = [f"data_batch_{number}.bin" for number in range(1, 6)]
     names = train if split == "train" else ["test_batch.bin"]
     records = [_cifar10_records(folder / name) for name in names]
@@ -196,7 +211,13 @@ def load_cifar10(root=None, *, split="train"):
 
 
 def scale_pixels(pixels):
-    """Return uint8 pixels as float32 from −1 (dark) to 1 (bright), the same shape."""
+    """Return uint8 pixels as float32 from −1 (dark) to 1 (bright), the same shape.
+
+    Examples
+    --------
+    >>> scale_pixels(np.array([0, 51, 255], dtype=np.uint8))
+    array([-1. , -0.6,  1. ], dtype=float32)
+    """
     scaled = np.array(pixels, dtype=np.float32)
     scaled /= 127.5
     scaled -= 1

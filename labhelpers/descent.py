@@ -19,6 +19,12 @@ class Trace(NamedTuple):
     ``params``: the parameters after the last update. ``losses``, of shape
     ``(steps + 1, *runs)``: ``losses[t]`` is the loss after t updates. ``diverged``, of
     shape ``runs``: True where a loss became infinite or NaN.
+
+    Examples
+    --------
+    >>> start = torch.tensor([4.0, -3.0])
+    >>> descend(lambda x: x**2, [start], lr=[0.25, 1e30], steps=2).diverged.tolist()
+    [False, True]
     """
 
     params: tuple
@@ -27,7 +33,14 @@ class Trace(NamedTuple):
 
 
 class Sharpness(NamedTuple):
-    """The largest Hessian eigenvalue, its unit eigenvector, and how it was found."""
+    """The largest Hessian eigenvalue, its unit eigenvector, and how it was found.
+
+    Examples
+    --------
+    >>> value, (v,), *_ = sharpness(lambda x: 3 * x**2, [torch.tensor(1.0)])
+    >>> value, abs(v.item())
+    (6.0, 1.0)
+    """
 
     value: float
     direction: tuple
@@ -58,11 +71,6 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     Trace
         The parameters after the last update, ``steps + 1`` losses, and which runs
         diverged. Divergence is a result: nothing is raised.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or the loss does not fit the parameters.
 
     Examples
     --------
@@ -124,17 +132,19 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
     At a saddle, H has eigenvalues of both signs, and the plain iteration would go to
     the largest in size. We iterate with ``H + c``, where c is the largest ``‖H v‖`` met
     so far: this lifts the eigenvalues above zero and keeps their order.
+
+    Examples
+    --------
+    >>> point = [torch.tensor(1.0), torch.tensor(1.0)]  # of a saddle
+    >>> round(sharpness(lambda x, y: x**2 - 3 * y**2, point).value, 3)
+    2.0
     """
     require(tol > 0, "tol", tol, "a positive number")
     require_count("max_iterations", max_iterations)
     params = _variables(params)
     loss = loss_fn(*params)
-    require(
-        loss.ndim == 0,
-        "loss_fn",
-        f"a result of shape {tuple(loss.shape)}",
-        "a scalar loss",
-    )
+    found = f"a result of shape {tuple(loss.shape)}"
+    require(loss.ndim == 0, "loss_fn", found, "a scalar loss")
     _require_loss(loss, params)
     flat = sum(0 * (p * p).sum() for p in params)  # a linear loss has a Hessian too: 0
     gradients = torch.autograd.grad(loss + flat, params, create_graph=True)
@@ -158,7 +168,13 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
 
 
 def uniform(*shape, generator, dtype=torch.float64):
-    """Draw a tensor of this shape from the uniform distribution on [0, 1)."""
+    """Draw a tensor of this shape from the uniform distribution on [0, 1).
+
+    Examples
+    --------
+    >>> uniform(2, 3, generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
     return torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
@@ -166,15 +182,25 @@ def normal(*shape, std=1.0, generator, dtype=torch.float64):
     """Draw a tensor of this shape from N(0, std²).
 
     Drawn in float64 and then converted: float32 draws differ between processors.
+
+    Examples
+    --------
+    >>> normal(3, generator=torch.Generator().manual_seed(0), dtype=torch.float32).dtype
+    torch.float32
     """
     require(std >= 0, "std", std, "a number, at least 0")
-    return (std * torch.randn(shape, generator=generator, dtype=torch.float64)).to(
-        dtype
-    )
+    drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return (std * drawn).to(dtype)
 
 
 def learning_rates(lr):
-    """Return ``lr``, a number or one per run, as a tensor; refuse what is neither."""
+    """Return ``lr``, a number or one per run, as a tensor; refuse what is neither.
+
+    Examples
+    --------
+    >>> learning_rates([0.1, 0.5])
+    tensor([0.1000, 0.5000], dtype=torch.float64)
+    """
     try:
         rates = torch.as_tensor(lr, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
@@ -201,6 +227,12 @@ def draw_start(draw, *, seed, runs=None):
     -------
     tuple of Tensor
         With ``runs``, each has shape ``(runs, ...)``.
+
+    Examples
+    --------
+    >>> [x] = draw_start(lambda g: (uniform(3, generator=g),), seed=0, runs=2)
+    >>> x.shape
+    torch.Size([2, 3])
     """
     require_count("seed", seed, 0)
     if runs is None:
@@ -223,23 +255,18 @@ def _require_loss(loss, params):
     differentiable = isinstance(loss, torch.Tensor) and loss.requires_grad
     allowed = "a function with a result that autograd can differentiate"
     require(differentiable, "loss_fn", f"one that returns {loss!r}", allowed)
+    allowed = "a function that returns a scalar, or one loss per run"
     for p in params:
-        require(
-            p.shape[: loss.ndim] == loss.shape,
-            "loss_fn",
-            f"shape {tuple(loss.shape)} for a parameter of shape {tuple(p.shape)}",
-            "a function that returns a scalar, or one loss per run",
-        )
+        found = f"shape {tuple(loss.shape)} for a parameter of shape {tuple(p.shape)}"
+        require(p.shape[: loss.ndim] == loss.shape, "loss_fn", found, allowed)
 
 
 def _rates(lr, loss, params):
     """Return ``lr`` for each parameter, ready to be multiplied by its gradient."""
     rates = learning_rates(lr).to(loss)
-    shapes = (
-        "a number" if loss.ndim == 0 else f"a number or of shape {tuple(loss.shape)}"
-    )
+    several = f" or of shape {tuple(loss.shape)}" if loss.ndim else ""
     fits = rates.ndim == 0 or rates.shape == loss.shape
-    require(fits, "lr", f"shape {tuple(rates.shape)}", shapes)
+    require(fits, "lr", f"shape {tuple(rates.shape)}", f"a number{several}")
     return [rates.reshape(rates.shape + (1,) * (p.ndim - loss.ndim)) for p in params]
 
 

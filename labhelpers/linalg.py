@@ -13,7 +13,14 @@ from labhelpers._require import require, require_count
 
 
 class TruncatedSVD(NamedTuple):
-    """``A ≈ U @ np.diag(s) @ Vt``: U (m, rank), s (rank,) descending, Vt (rank, n)."""
+    """``A ≈ U @ np.diag(s) @ Vt``: U (m, rank), s (rank,) descending, Vt (rank, n).
+
+    Examples
+    --------
+    >>> svd = truncated_svd(np.ones((5, 3)), 2)
+    >>> svd.U.shape, svd.s.shape, svd.Vt.shape
+    ((5, 2), (2,), (2, 3))
+    """
 
     U: np.ndarray
     s: np.ndarray
@@ -21,14 +28,28 @@ class TruncatedSVD(NamedTuple):
 
 
 class LinearMap(NamedTuple):
-    """``X @ matrix ≈ Y``; ``residual = ‖X @ matrix − Y‖² / ‖Y‖²``, between 0 and 1."""
+    """``X @ matrix ≈ Y``; ``residual = ‖X @ matrix − Y‖² / ‖Y‖²``, between 0 and 1.
+
+    Examples
+    --------
+    >>> G, residual = best_linear_map([[1], [1]], [[2], [4]])
+    >>> G.round(9), round(residual, 9)
+    (array([[3.]]), 0.1)
+    """
 
     matrix: np.ndarray
     residual: float
 
 
 class PrincipalComponents(NamedTuple):
-    """``values`` (k,) descending, unit ``axes`` (d, k), and ``floors`` (k,)."""
+    """``values`` (k,) descending, unit ``axes`` (d, k), and ``floors`` (k,).
+
+    Examples
+    --------
+    >>> found = principal_components(np.eye(5), 2)
+    >>> found.values.shape, found.axes.shape, found.floors.shape
+    ((2,), (5, 2), (2,))
+    """
 
     values: np.ndarray
     axes: np.ndarray
@@ -38,8 +59,9 @@ class PrincipalComponents(NamedTuple):
 def truncated_svd(A, rank):
     """Return the best approximation of ``A`` by a matrix of rank ``rank``.
 
-    Singular vectors are only defined up to a sign. Here the entry of largest size in
-    each column of ``U`` is positive.
+    The best in the Frobenius norm (Eckart and Young, 1936, Psychometrika 1). Singular
+    vectors are only defined up to a sign. Here the entry of largest size in each column
+    of ``U`` is positive.
 
     Parameters
     ----------
@@ -51,17 +73,11 @@ def truncated_svd(A, rank):
     Returns
     -------
     TruncatedSVD
-        ``U`` (m, rank), ``s`` (rank,) in descending order, ``Vt`` (rank, n).
 
-    Raises
-    ------
-    ValueError
-        If ``A`` is not a finite, non-empty matrix, or ``rank`` is out of range.
-
-    References
-    ----------
-    Eckart, C. and Young, G. (1936). The approximation of one matrix by another of
-    lower rank. Psychometrika 1, 211-218.
+    Examples
+    --------
+    >>> truncated_svd([[0, -3], [2, 0]], 2).s.round(9)
+    array([3., 2.])
     """
     A = _matrix("A", A)
     require_count("rank", rank, 1, min(A.shape))
@@ -86,6 +102,11 @@ def eckart_young_floor(A, rank):
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> round(eckart_young_floor([[0, -3], [2, 0]], 1), 9)
+    4.0
     """
     A = _matrix("A", A)
     require_count("rank", rank, 1, min(A.shape))
@@ -108,6 +129,11 @@ def second_moment(rows, *, scale=np.asarray, chunk_size=5000):
     Returns
     -------
     ndarray of float64, shape (d, d)
+
+    Examples
+    --------
+    >>> second_moment(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[5.0, 7.0], [7.0, 10.0]]
     """
     require(len(rows) > 0, "rows", "none", "at least one row")
     require_count("chunk_size", chunk_size)
@@ -135,6 +161,12 @@ def principal_components(moment, k):
     PrincipalComponents
         ``floors[j]`` is the least mean of ``½ ‖z − A B z‖²`` over the examples with
         j + 1 hidden units: half the sum of the eigenvalues that are left out.
+
+    Examples
+    --------
+    >>> found = principal_components(np.diag([4.0, 9.0, 1.0]), 2)
+    >>> found.values.round(9), found.floors.round(9)
+    (array([9., 4.]), array([2.5, 0.5]))
     """
     moment = _matrix("moment", moment)
     d = len(moment)
@@ -166,6 +198,11 @@ def principal_angles(X, Y):
     ndarray, shape (min(p, q),)
         In descending order, each between 0 and π/2; fewer where a matrix has
         dependent columns.
+
+    Examples
+    --------
+    >>> principal_angles([[1], [0]], [[1], [1]]).round(4)
+    array([0.7854])
     """
     X, Y = _matrix_pair(X, Y)
     return scipy.linalg.subspace_angles(X, Y)
@@ -184,6 +221,11 @@ def best_linear_map(X, Y):
     -------
     LinearMap
         ``matrix`` (p, q) and the ``residual``, the share of ``‖Y‖²`` that is left over.
+
+    Examples
+    --------
+    >>> best_linear_map([[1], [2]], [[3], [6]]).matrix.round(9)
+    array([[3.]])
     """
     X, Y = _matrix_pair(X, Y)
     G = np.linalg.lstsq(X, Y, rcond=None)[0]
@@ -192,6 +234,8 @@ def best_linear_map(X, Y):
 
 def best_orthogonal_map(X, Y):
     """Return the rotation, with flips and one scale, that takes ``X`` nearest to ``Y``.
+
+    The orthogonal Procrustes problem (Schönemann, 1966, Psychometrika 31).
 
     Parameters
     ----------
@@ -204,10 +248,10 @@ def best_orthogonal_map(X, Y):
         ``matrix`` (p, p), a multiple of an orthogonal matrix, and the ``residual``, the
         share of ``‖Y‖²`` that is left over (the "disparity" of Procrustes analysis).
 
-    References
-    ----------
-    Schönemann, P. (1966). A generalized solution of the orthogonal Procrustes problem.
-    Psychometrika 31, 1-10.
+    Examples
+    --------
+    >>> round(best_orthogonal_map(np.eye(2), [[0, 2], [-2, 0]]).residual, 9)
+    0.0
     """
     X, Y = _matrix_pair(X, Y)
     require(X.shape == Y.shape, "Y", f"shape {Y.shape}", f"of shape {X.shape}, as X")

@@ -18,6 +18,13 @@ class MinibatchAutoencoder(NamedTuple):
     ``losses`` (steps,): the mean of ``½ ‖z − A B z‖²`` over each mini-batch, before its
     update. ``ratio``: the mean over all images at the end over the floor, None where no
     floor was given or an interrupt left no time. ``interrupted``: whether there was.
+
+    Examples
+    --------
+    >>> images, fit = torch.eye(4), train_autoencoder_minibatch
+    >>> run = fit(images, 3, num_epochs=2, batch_size=2, seed=0)
+    >>> run.A.shape, run.losses.shape, run.ratio, run.interrupted
+    (torch.Size([4, 3]), torch.Size([4]), None, False)
     """
 
     A: torch.Tensor
@@ -25,11 +32,7 @@ class MinibatchAutoencoder(NamedTuple):
     losses: torch.Tensor
     ratio: float | None
     interrupted: bool
-
-    @property
-    def params(self):
-        """``(A, B)``, a tuple."""
-        return self.A, self.B
+    params = property(lambda self: self[:2])
 
 
 class Muon(torch.optim.Optimizer):
@@ -39,6 +42,14 @@ class Muon(torch.optim.Optimizer):
     2024). ``torch.optim.Muon`` approximates the same step in bfloat16, which takes 35
     times as long on processors that can't multiply in it; for a thin matrix the exact
     step is as fast everywhere. Parameters are matrices.
+
+    Examples
+    --------
+    >>> p = torch.zeros(1, 2, requires_grad=True)
+    >>> p.grad = torch.tensor([[3.0, 4.0]])
+    >>> Muon([p], lr=0.1).step()
+    >>> p.detach()
+    tensor([[-0.0600, -0.0800]])
     """
 
     def __init__(self, params, *, lr):
@@ -60,6 +71,11 @@ def orthogonalise(gradient):
     """Return ``U @ Vt`` of ``gradient = U @ diag(s) @ Vt``: every s > 0 becomes 1.
 
     Singular values below a millionth of the largest stay small: they may be rounding.
+
+    Examples
+    --------
+    >>> orthogonalise(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
     """
     rows, columns = gradient.shape
     if rows < columns:
@@ -102,10 +118,12 @@ def train_autoencoder_minibatch(
         An interrupt (``KeyboardInterrupt``) is no error: what has been learned so far
         comes back.
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Examples
+    --------
+    >>> z, floor = torch.eye(4), 3 / 8  # half of three eigenvalues of 1/4
+    >>> fit = train_autoencoder_minibatch
+    >>> round(fit(z, 1, num_epochs=100, batch_size=4, floor=floor, seed=0).ratio, 1)
+    1.0
     """
     n, pixels = _require_images(images)
     require_count("k", k, 1, pixels)
@@ -146,7 +164,13 @@ def train_autoencoder_minibatch(
 
 
 def mean_image_loss(A, B, images, *, batch_size=1000):
-    """Return the mean of ``½ ‖z − A B z‖²`` over all images (n, pixels), a float."""
+    """Return the mean of ``½ ‖z − A B z‖²`` over all images (n, pixels), a float.
+
+    Examples
+    --------
+    >>> mean_image_loss(torch.zeros(3, 1), torch.zeros(1, 3), torch.ones(5, 3))
+    1.5
+    """
     batches = torch.arange(len(images)).split(batch_size)
     losses = [len(r) * _image_loss(A, B, _image_batch(images, r)) for r in batches]
     return float(sum(losses)) / len(images)

@@ -41,12 +41,7 @@ def show(ax, *, alt):
     ----------
     ax : Axes
     alt : str
-        What there is to see, for those who cannot see it.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty.
+        What there is to see, for those who cannot see it; not empty.
     """
     if not alt.strip():
         raise ValueError(f"alt must be a text that describes the figure, got {alt!r}")
@@ -66,10 +61,6 @@ def losses(losses, *, labels=None, floor=None, ax=None):
     floor : float, optional
         The least loss there is, drawn as a dotted line.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = axes() if ax is None else ax
     losses = np.asarray(losses, dtype=float)
@@ -103,10 +94,6 @@ def scatter(points, labels, names, *, ax=None):
         From 0 to ``len(names) - 1``.
     names : sequence of str
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = axes(width=4.8, height=4.2) if ax is None else ax
     points, labels = np.asarray(points), np.asarray(labels)
@@ -129,10 +116,6 @@ def contours(x, y, heights, *, levels=20, ax=None):
         ``heights[i, j]`` belongs to ``x[j], y[i]``.
     levels : int or sequence of float
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = axes(width=4.8, height=4.2) if ax is None else ax
     lines = ax.contour(x, y, heights, levels=levels, cmap="cividis")
@@ -149,10 +132,6 @@ def regions(x, y, classes, *, ax=None):
     y : array_like, shape (rows,)
     classes : array_like of int, shape (rows, columns)
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = axes(width=4.8, height=4.2) if ax is None else ax
     classes = np.asarray(classes)
@@ -178,10 +157,6 @@ def images(pictures, *, columns=8, labels=None, ax=None):
     labels : sequence of str, optional
         One for each row.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     pictures = np.asarray(pictures, dtype=float).reshape(-1, 3, 32, 32).clip(0, 1)
     rows = -(-len(pictures) // columns)

@@ -206,6 +206,9 @@ def test_results_have_the_stated_shapes():
     result = train(num_epochs=3)
     assert result.A.shape == (PIXELS, K)
     assert result.B.shape == (K, PIXELS)
+    assert result.params[0] is result.A
+    assert result.params[1] is result.B
+    assert len(result.params) == 2
     assert result.losses.shape == (3 * 8,)  # 500 images: seven batches of 64 and one
     assert {t.dtype for t in (*result.params, result.losses)} == {torch.float32}
     assert not any(t.requires_grad for t in (*result.params, result.losses))

@@ -84,6 +84,8 @@ def test_results_have_their_shapes(train, shapes, runs):
         (31, *axis),
         axis,
     ]
+    assert len(result.params) == len(shapes)
+    assert all(p is q for p, q in zip(result.params, result))
     assert not any(t.requires_grad for t in result)
     assert not result.diverged.any()
     assert (result.losses[-1] < result.losses[0]).all()
