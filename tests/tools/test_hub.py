@@ -1,4 +1,4 @@
-"""The files for a class on JupyterHub: nbgrader's course, and the README's lines."""
+"""The files for a class on JupyterHub: nbgrader's course, and the lines to copy."""
 
 import os
 import re
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from teaching.handing_out.student_copy import student_copy
 from tests import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEACHING = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
 
 
 def test_nbgrader_releases_the_students_copies_as_they_are(tmp_path):
@@ -52,9 +53,27 @@ def test_the_course_is_where_make_handouts_puts_it():
 
 
 def test_the_lines_for_zero_to_jupyterhub_parse_and_name_this_version():
-    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    (block,) = re.findall(r"```yaml\n(.*?)```", TEACHING, re.S)
     single = yaml.safe_load(block)["singleuser"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert single["image"]["tag"] == project["project"]["version"]
     assert single["extraEnv"]["OMP_NUM_THREADS"] == "1"
     assert single["defaultUrl"] == "/lab/tree/notebooks"
+
+
+def test_the_cell_for_colab_does_nothing_elsewhere(monkeypatch):
+    (cell,) = re.findall(r"```python\n(.*?)```", TEACHING, re.S)
+    source = TransformerManager().transform_cell(cell)
+    ran = []
+
+    class Shell:
+        def system(self, command):
+            ran.append(command)
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = list(sys.path)
+    exec(source, {"get_ipython": Shell})
+    assert (ran, sys.path) == ([], before)
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    exec(source, {"get_ipython": Shell})
+    assert ran[0].split()[-1] == sys.path[0]
