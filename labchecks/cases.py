@@ -25,15 +25,13 @@ class Case(NamedTuple):
     Attributes
     ----------
     right : number, array or list of these
-    slips : sequence of (hint, value, …)
-        What answers with this mistake give. A value that is a function is called with
-        what was seen, and only when it comes to it.
+    slips : list of (hint, value, …)
+        What answers with this mistake give; or a function of what was seen.
     otherwise : str or Hint
         For what no slip explains.
     given : tuple, or list of tuples, optional
-        What the student's function is called with; a dict in the last place holds
-        keyword arguments. Arrays become tensors where the exercise has dtypes. With a
-        list there are several calls, and a list of results. None: no new call.
+        What the answer is called with, once or several times; a dict in the last place
+        holds keyword arguments. None: the result of the last call is used.
     part : int or callable, optional
         What of the result is compared: an index, or ``part(result, given)``.
     say : str or callable
@@ -43,8 +41,7 @@ class Case(NamedTuple):
     where : str
         Where to look, for hints that don't say it.
     tol, least : float
-        Values are alike if they differ by at most ``tol`` times the largest entry of
-        the right one, plus ``least``.
+        As for ``near``.
     align : callable, optional
         ``align(value, right)`` returns a value in the form in which it is compared.
     odd : sequence of (shape or callable, hint)
@@ -89,8 +86,7 @@ class Case(NamedTuple):
 class Cost(NamedTuple):
     """A call that may take so much and no more.
 
-    ``of`` is "multiplications" or "peak", as in ``Measured``; ``seen`` is a format that
-    shows how much it was.
+    ``of`` is "multiplications" or "peak", as in ``Measured``; ``seen`` is a format.
     """
 
     given: tuple
@@ -102,9 +98,9 @@ class Cost(NamedTuple):
 
     def judge(self, asking):
         """Measure, and raise Wrong if it is more."""
-        amount = getattr(asking.measure(self.given), self.of)
-        seen = self.seen.format(amount)
-        expect(amount <= self.most, seen, self.expected, self.hint)
+        measured = asking.call(asking.student.measure, self.given)
+        amount = getattr(measured, self.of)
+        expect(amount <= self.most, self.seen.format(amount), self.expected, self.hint)
 
     def known(self):
         """Return no slips."""
@@ -121,36 +117,26 @@ class Asking:
     def ask(self, case):
         """Call the answer as a case demands; keep what was read."""
         if isinstance(case.given, tuple):
-            self.result = self._ask(case, case.given)
+            self.result = self._read(case, self.call(self.student, case.given))
         else:
-            self.result = [self._ask(case, given) for given in case.given]
+            results = (self.call(self.student, given) for given in case.given)
+            self.result = [self._read(case, result) for result in results]
 
-    def _ask(self, case, given):
-        result = self.call(given)
+    def _read(self, case, result):
         for odd, hint in case.odd:
             is_odd = odd(result) if callable(odd) else shape_of(result) == odd
             expected = f"shape {np.shape(case.right)}"
             expect(not is_odd, kind(result), expected, hint)
         return self.reader(result, case.right, self.dtype)
 
-    def call(self, given):
-        """Return what the student's function returns, unread."""
-        self.given, options = self.converted(given)
-        return self.student(*self.given, **options)
-
-    def measure(self, given):
-        """Call, and return a Measured."""
-        self.given, options = self.converted(given)
-        return self.student.measure(*self.given, **options)
-
-    def converted(self, given):
-        """Return arguments and keyword arguments, arrays as tensors where due."""
+    def call(self, function, given):
+        """Call the student or ``student.measure``, arrays as tensors where due."""
         options = given[-1] if given and isinstance(given[-1], dict) else {}
-        given = [self._tensor(x) for x in given if x is not options]
+        self.given = [self._tensor(x) for x in given if x is not options]
         if isinstance(self.reader, Loss):
-            for leaf in given[:2]:
+            for leaf in self.given[:2]:
                 leaf.requires_grad_()
-        return given, options
+        return function(*self.given, **options)
 
     def _tensor(self, value):
         if self.dtype is None or not isinstance(value, np.ndarray):

@@ -56,53 +56,45 @@ def _descent(A, start, mask=None):
     return Descent(("U", "V"), start, loss, slips)
 
 
-@cases(
-    "1.1",
-    Tensors(("U", "V"), "Return the pair (U, V), of shapes (m, rank) and (n, rank)."),
-    sizes=[((7, 4), 2), ((3, 6), 1)],
-    dtypes=BOTH,
-)
+PAIR = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
+SIZES = [((7, 4), 2), ((3, 6), 1)]
+
+
+@cases("1.1", Tensors(("U", "V"), PAIR), sizes=SIZES, dtypes=BOTH)
 def gd_factorise_ad(rng, shape, rank):
     """Follow gd_factorise_ad for some steps, on a tall and on a wide matrix."""
-    A = rng.normal(size=shape)
-    return Training(
-        given=(A, rank),
-        descent=lambda start: _descent(A, start),
-        lr=0.02,
-        drawn=Drawn(_drawn(shape, rank), OTHER_START),
-    )
+    A, drawn = rng.normal(size=shape), Drawn(_drawn(shape, rank), OTHER_START)
+    return Training((A, rank), lambda start: _descent(A, start), lr=0.02, drawn=drawn)
 
 
 @cases("1.2", Number("the loss"), sizes=[(6, 4, 2), (3, 5, 1), (4, 3, 2)])
 def svd_loss(rng, m, n, rank):
     """Compare svd_loss with the left-out singular values of three matrices."""
     A = rng.normal(size=(m, n)) + 1
-    U, s, Vt = np.linalg.svd(A, full_matrices=False)
+    U, s, Vt = np.linalg.svd(A)
     kept, left = s[:rank] ** 2, s[rank:] ** 2
-    right = left.sum()
-    columns = np.linalg.svd(A)[2][:, :rank].T
-    columns = ((A - U[:, :rank] * s[:rank] @ columns) ** 2).sum()
+    right, left_factor = left.sum(), U[:, :rank]
+
+    def rest(product):
+        return ((A - product) ** 2).sum()
 
     def lab(seen):
         return seen if near(seen, 15.2046, 1e-2) else np.nan
 
+    columns = "Keep the first rows of Vt, Vt[:rank], not its columns."
+    no_s = "The singular values are missing from the product."
+    centred = linalg.eckart_young_floor(A - A.mean(axis=0), rank)
     slips = [
-        (Hint("The norm is to be squared.", FLOOR), right**0.5),
-        (Hint("The loss is a sum, not a mean.", FLOOR), right / A.size),
-        (Hint("There is no factor ½ in this loss.", FLOOR), right / 2),
+        (SQUARE.text, right**0.5),
+        (MEAN.text, right / A.size),
+        (HALF.text, right / 2),
         ("That is what is kept; the loss is what is left out.", kept.sum()),
         ("Square the singular values that are left out.", s[rank:].sum()),
         ("One too few is kept: the first r are [:rank].", right + kept[-1]),
         ("One too many is kept: the first r are [:rank].", left[1:].sum()),
-        (
-            "The singular values are missing from the product.",
-            ((A - U[:, :rank] @ Vt[:rank]) ** 2).sum(),
-        ),
-        ("Keep the first rows of Vt, Vt[:rank], not its columns.", columns),
-        (
-            "Take A as it is: it is not to be centred here.",
-            linalg.eckart_young_floor(A - A.mean(axis=0), rank),
-        ),
+        (no_s, rest(left_factor @ Vt[:rank])),
+        (columns, rest(left_factor * s[:rank] @ Vt[:, :rank].T)),
+        ("Take A as it is: it is not to be centred here.", centred),
         ("That is the lab's number: use A and rank.", lab),
     ]
     otherwise = "The truncated SVD is U[:, :rank] * s[:rank] @ Vt[:rank]."
@@ -158,12 +150,10 @@ class _DrawnProduct(Drawn):
         return _rank_one_start(first, second - first, mask * (A - first))
 
 
-@cases(
-    "1.4",
-    Matrix("the product", "Return one tensor of the shape of A: the product U @ V.T."),
-    sizes=[((7, 4), 2), ((3, 6), 1)],
-    dtypes=BOTH[::-1],
-)
+PRODUCT = "Return one tensor of the shape of A: the product U @ V.T."
+
+
+@cases("1.4", Matrix("the product", PRODUCT), sizes=SIZES, dtypes=BOTH[::-1])
 def complete(rng, shape, rank):
     """Follow complete for some steps, on two matrices with holes."""
     A, holes = _with_holes(rng, shape, rank)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from labchecks.cases import BOTH, Case, asked, cases
 from labchecks.follow import Descent, Drawn, Training
@@ -29,23 +29,15 @@ SUM = Hint("The loss is the mean over the rows, not their sum.", ENTROPY)
 SQUARES = Hint("The loss is the cross-entropy, not squared differences.", ENTROPY)
 
 
-def _logits(data, W1, b1, W2, b2):
-    return np.maximum(data @ W1 + b1, 0) @ W2 + b2
-
-
-def _entropy(Z, y):
-    return -log_softmax(Z, axis=1)[np.arange(len(y)), y].mean()
-
-
 def _descent(X, y, start):
     data, targets, n = torch.tensor(X), torch.tensor(y), len(y)
-    cross_entropy, one_hot = torch.nn.functional.cross_entropy, np.eye(y.max() + 1)[y]
+    cross_entropy = torch.nn.functional.cross_entropy
+    wanted = torch.eye(len(start[-1]), dtype=data.dtype)[targets]
 
     def entropy(network):
         return lambda *params: cross_entropy(network(*params), targets)
 
     def squares(network):
-        wanted = torch.tensor(one_hot)
         return lambda *params: ((network(*params) - wanted) ** 2).mean()
 
     def right(W1, b1, W2, b2, bend=torch.relu):
@@ -60,9 +52,6 @@ def _descent(X, y, start):
     def bent(bend):
         return entropy(lambda *params: right(*params, bend))
 
-    def weights_only(W1, b1, W2, b2):
-        return entropy(right)(W1, b1.detach(), W2, b2.detach())
-
     slips = [
         (SUM, n),
         (TOO_MANY, entropy(shares)),
@@ -71,7 +60,6 @@ def _descent(X, y, start):
         (RELU_TWICE, entropy(lambda *params: right(*params).relu())),
         (BEND, bent(torch.sigmoid), bent(torch.tanh)),
         (SQUARES, squares(right), squares(shares)),
-        ("The biases never move: update them too.", weights_only),
     ]
     return Descent(("W1", "b1", "W2", "b2"), start, entropy(right), slips)
 
@@ -90,16 +78,11 @@ def _flat_biases(result):
     ]
 
 
-@cases(
-    "3.1",
-    Tensors(
-        ("W1", "b1", "W2", "b2"),
-        "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,).",
-        _flat_biases,
-    ),
-    sizes=[(9, 2, 3), (8, 5, 4)],
-    dtypes=BOTH,
-)
+SHAPES = "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,)."
+READ = Tensors(("W1", "b1", "W2", "b2"), SHAPES, _flat_biases)
+
+
+@cases("3.1", READ, sizes=[(9, 2, 3), (8, 5, 4)], dtypes=BOTH)
 def mlp_train(rng, n, inputs, classes):
     """Follow mlp_train for some steps, on two small sets of labelled rows."""
     X, y = rng.normal(size=(n, inputs)), rng.permutation(np.arange(n) % classes)
@@ -109,45 +92,43 @@ def mlp_train(rng, n, inputs, classes):
         W1, W2 = (torch.randn(s, generator=generator, dtype=dtype) for s in sizes[::2])
         return [W1, torch.zeros(sizes[1]), W2, torch.zeros(sizes[3])]
 
-    return Training(
-        given=(X, y),
-        descent=lambda start: _descent(X, y, start),
-        lr=0.05,
-        drawn=Drawn(draw, OTHER_START),
-    )
+    def descent(start):
+        book = _descent(X, y, start)
+
+        def stuck(W1, b1, W2, b2):
+            return book.loss(W1, b1.detach(), W2, b2.detach())
+
+        hint = "The biases never move: update them too."
+        return book._replace(slips=[*book.slips, (hint, stuck)])
+
+    return Training((X, y), descent, lr=0.05, drawn=Drawn(draw, OTHER_START))
 
 
 TWO = "Return two numbers: the loss, then the accuracy."
 
 
-@cases(
-    "3.2",
-    Numbers("(loss, accuracy)", "each part", TWO),
-    sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)],
-    dtypes=BOTH[:1],
-)
+READ_TWO = Numbers("(loss, accuracy)", "each part", TWO)
+
+
+@cases("3.2", READ_TWO, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
 def evaluate(rng, n, inputs, hidden, classes, hits):
-    """Compare evaluate with the formulas, in NumPy, on two small networks."""
+    """Compare evaluate with the formulas, on two small networks."""
     sizes = (n, inputs), (inputs, hidden), (hidden,), (hidden, classes), (classes,)
     data, *params = (rng.normal(size=size) for size in sizes)
     W1, b1, W2, b2 = params
-    Z = _logits(data, *params)
+    Z = np.maximum(data @ W1 + b1, 0) @ W2 + b2
     y = (Z.argmax(axis=1) + (np.arange(n) >= hits)) % classes
-    P, right = softmax(Z, axis=1), hits / n
-
-    def cost(Z):
-        return _entropy(Z, y)
-
-    networks = (W1, 0, W2, 0), (W1, b1, W2, 0), (W1, 0, W2, b2)
+    book, right = _descent(data, y, params), hits / n
+    loss, no_b1, no_b2 = book.value(params), 0 * b1, 0 * b2
+    networks = [W1, no_b1, W2, no_b2], [W1, b1, W2, no_b2], [W1, no_b1, W2, b2]
     losses = [
-        (TOO_MANY, cost(P)),
-        (SUM, n * cost(Z)),
-        (BEFORE, cost((np.maximum(data @ W1, 0) + b1) @ W2 + b2)),
-        (NO_RELU, cost((data @ W1 + b1) @ W2 + b2)),
-        (RELU_TWICE, cost(np.maximum(Z, 0))),
-        (NO_BIAS, *(cost(_logits(data, *network)) for network in networks)),
-        ("The sign of the loss is lost: it is −log p.", -cost(Z)),
-        ("The mean of −p: the logarithm is missing.", -P[np.arange(n), y].mean()),
+        *book.values(),
+        (NO_BIAS, *map(book.value, networks)),
+        ("The sign of the loss is lost: it is −log p.", -loss),
+        (
+            "The mean of −p: the logarithm is missing.",
+            -softmax(Z, axis=1)[np.arange(n), y].mean(),
+        ),
         ("They come back in the wrong order.", right),
     ]
     shares = [
@@ -160,7 +141,7 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     count = "Count rows whose largest logit (argmax, dim=1) is the target's."
     said = {"say": "loss {:.4f}", "where": ENTROPY, "tol": 1e-5}
     return [
-        Case(cost(Z), losses, mean, (data, y, *params), part=0, **said),
+        Case(loss, losses, mean, (data, y, *params), part=0, **said),
         Case(right, shares, count, part=1, say="accuracy {:.4f}", tol=1e-5),
     ]
 

@@ -107,17 +107,14 @@ class Student:
         if "generator" in self.signature.parameters:
             kwargs = kwargs | {"generator": self.generator()}
         seed_all(self.seed)
-        settings, seeds = _settings(), _seeds()
-        try:
-            result = call(*args, **kwargs)
-        except _TimeUp:
-            raise
-        except BaseException as error:
-            raise _raised(error) from None
-        finally:
-            now = _settings()
-            changed = [name for name in now if now[name] != settings[name]]
-            _restore(settings)
+        seeds = _seeds()
+        with _same_settings_after() as changed:
+            try:
+                result = call(*args, **kwargs)
+            except _TimeUp:
+                raise
+            except BaseException as error:
+                raise _raised(error) from None
         self.notes += [
             f"your function changes the global random numbers of {name}; "
             "that is put back here, but not elsewhere. A generator is safer."
@@ -127,13 +124,13 @@ class Student:
         value = result.result if isinstance(result, Measured) else result
         if value is ... or (value is None and _is_empty(self.function)):
             raise NotBegun
+        hint = "Work on a copy (x.clone(), x.copy()), not on what was handed in: "
+        hint += "+= and -= change a tensor or an array itself."
         for name, old, new in zip(names, before, given):
             if not _same(old, new):
-                hint = "Work on a copy (x.clone(), x.copy()), not on what was handed in"
-                hint += ": += and -= change a tensor or an array itself."
                 raise Wrong(f"{name} is not what it was", f"{name} left alone", hint)
+        hint = "Whatever comes after your function would be changed by it, too."
         for name in changed:
-            hint = "Whatever comes after your function would be changed by it, too."
             raise Wrong(f"your function changes {name}", f"{name} as before", hint)
         return result
 
@@ -171,15 +168,25 @@ def same_state_after():
 
     Gives a list, which then holds the names of the settings that the block changed.
     """
-    settings, states, changed = _settings(), _random_states(), []
+    states = [(put_back, get()) for get, put_back in _RANDOM]
+    try:
+        with _same_settings_after() as changed:
+            yield changed
+    finally:
+        for put_back, state in states:
+            put_back(state)
+
+
+@contextlib.contextmanager
+def _same_settings_after():
+    settings, changed = {name: get() for name, (get, _) in _SETTINGS.items()}, []
     try:
         yield changed
     finally:
-        now = _settings()
-        changed += [name for name in now if now[name] != settings[name]]
-        _restore(settings)
-        for put_back, state in states:
-            put_back(state)
+        for name, (get, put_back) in _SETTINGS.items():
+            if get() != settings[name]:
+                changed.append(name)
+                put_back(settings[name])
 
 
 def seed_all(seed):
@@ -210,8 +217,13 @@ _SETTINGS = {
     "autograd's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
 }
+_RANDOM = [
+    (torch.get_rng_state, torch.set_rng_state),
+    (np.random.get_state, np.random.set_state),
+    (random.getstate, random.setstate),
+]
 
-_LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")]
+_LIBRARIES = map(sysconfig.get_path, ("stdlib", "platlib", "purelib"))
 _LIBRARIES = tuple(
     os.path.normcase(os.path.realpath(folder)) + os.sep
     for folder in [*_LIBRARIES, ROOT / "labchecks", ROOT / "labhelpers"]
@@ -282,24 +294,24 @@ def protected(verdict, seconds):
     """
     outcome, printed = [], _Printed()
 
-    def work():
+    def passed():
         try:
             verdict()
-            outcome.append((True, None))
         except NotBegun:
-            outcome.append((None, None))
+            return None, None
         except Wrong as wrong:
-            outcome.append((False, wrong))
+            return False, wrong
         except Exception as error:
             hint = "Return what the exercise names, as plain numbers or tensors."
             seen = f"an answer that cannot be read ({type(error).__name__})"
-            outcome.append((False, Wrong(seen, "an answer as described", hint)))
+            return False, Wrong(seen, "an answer as described", hint)
+        return True, None
 
-    def quiet():
+    def work():
         with contextlib.suppress(BaseException):
-            work()
+            outcome.append(passed())
 
-    thread = threading.Thread(target=quiet, daemon=True)
+    thread = threading.Thread(target=work, daemon=True)
     with (
         same_state_after(),
         warnings.catch_warnings(),
@@ -326,24 +338,6 @@ def protected(verdict, seconds):
 def _raise_in(thread):
     identity, error = ctypes.c_ulong(thread.ident), ctypes.py_object(_TimeUp)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, error)
-
-
-def _settings():
-    return {name: get() for name, (get, _) in _SETTINGS.items()}
-
-
-def _restore(settings):
-    for name, (get, put_back) in _SETTINGS.items():
-        if get() != settings[name]:
-            put_back(settings[name])
-
-
-def _random_states():
-    return [
-        (torch.set_rng_state, torch.get_rng_state()),
-        (np.random.set_state, np.random.get_state()),  # noqa: NPY002
-        (random.setstate, random.getstate()),
-    ]
 
 
 def _seeds():

@@ -155,6 +155,7 @@ TRAIN = Exercise(
     ],
 )
 
+CROSS = "torch.nn.functional.cross_entropy(logits, targets)"
 EVALUATE = Exercise(
     "evaluate",
     [
@@ -194,6 +195,18 @@ def evaluate(data, targets, *params):
         ),
         ([("torch.relu", "")], "relu between"),
         ([("+ b2\n", "+ b2\n    logits = logits.relu()\n")], "no relu on them"),
+        ([("torch.relu", "torch.sigmoid")], "another bend"),
+        ([("torch.relu", "torch.tanh")], "another bend"),
+        ([(CROSS, "((logits - torch.eye(len(b2))[targets]) ** 2).mean()")], "squared"),
+        (
+            [
+                (
+                    CROSS,
+                    "((logits.softmax(1) - torch.eye(len(b2))[targets]) ** 2).mean()",
+                )
+            ],
+            "squared",
+        ),
         ([(" + b1", ""), (" + b2", "")], "biases are not"),
         ([("mean()", "sum()")], "not a count"),
         ([("mean().item()", "mean().item() * 100")], "per cent"),
