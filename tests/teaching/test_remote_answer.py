@@ -107,7 +107,7 @@ def judged(check, answer, given=(), seeds=(5,)):
     """Return the verdict on an answer that is asked for as if it were elsewhere."""
     question = remote_answer.Question("check", "answer", ())
     asker = Here(answer=answer)
-    return remote_answer.judge(asker, check, question, given, seeds=seeds, seconds=10)
+    return remote_answer.judge(asker, check, question, given, seeds=seeds, seconds=60)
 
 
 def cases():
