@@ -9,13 +9,15 @@ import torch
 # Files that take long, the longest first, since the workers of pytest-xdist get whole
 # files in this order. `make quick` leaves them out.
 SLOW = (
-    "tests/teaching/test_grading.py",
-    "tests/teaching/test_sheets.py",
+    "tests/teaching/test_mark_class.py",
     "tests/labs/test_shake.py",
+    "tests/teaching/test_sheets.py",
+    "tests/teaching/test_run_notebook.py",
     "tests/labs/test_session.py",
     "tests/teaching/test_student_copies.py",
     "tests/teaching/test_pdf.py",
     "tests/teaching/test_handouts.py",
+    "tests/teaching/test_remote_answer.py",
     "tests/labchecks/test_checks.py",
     "tests/labs/test_render.py",
 )
