@@ -23,7 +23,7 @@ PYTEST += -n auto --dist loadfile --no-loadscope-reorder
 
 test: .venv/test  ## run every test, and compare every stored output of the labs
 	$(AS_STORED) $(PYTEST) \
-	    --nbval --nbval-current-env --nbval-cell-timeout=600 $(PYTEST_ARGS)
+	    --nbval --nbval-current-env --nbval-cell-timeout=300 $(PYTEST_ARGS)
 
 quick: lint  ## run the tests that take a minute together
 	$(AS_STORED) $(PYTEST) -m "not slow" $(PYTEST_ARGS)

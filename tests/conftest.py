@@ -10,9 +10,9 @@ import torch
 # files in this order. `make quick` leaves them out.
 SLOW = (
     "tests/teaching/test_mark_class.py",
-    "tests/teaching/test_run_notebook.py",
-    "tests/teaching/test_sheets.py",
     "tests/labs/test_shake.py",
+    "tests/teaching/test_sheets.py",
+    "tests/teaching/test_run_notebook.py",
     "tests/labs/test_session.py",
     "tests/teaching/test_student_copies.py",
     "tests/teaching/test_pdf.py",

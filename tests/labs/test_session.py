@@ -33,7 +33,7 @@ BARS = "application/vnd.jupyter.widget-view+json"
 SPY = ROOT / "tests" / "labs" / "spy"
 BROWSER = find_browser()
 OPTIONS = "--no-browser --LabApp.expose_app_in_browser=True"
-SECONDS = 180
+SECONDS = 600
 # So high that every cell is in view: JupyterLab leaves out the others.
 VIEW = {"width": 1280, "height": 16000}
 

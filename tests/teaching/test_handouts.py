@@ -371,9 +371,9 @@ def test_make_lab_opens_on_the_copies_and_builds_nothing(unpacked, environment):
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
     assert names == set(LABS)
-    after = read(unpacked)
-    assert {name: after[name] for name in before} == before
-    assert not [name for name in after if name.startswith("handouts/")]
+    # Only what was there: JupyterLab removes files of its own while it ends.
+    assert {name: (unpacked / name).read_bytes() for name in before} == before
+    assert not (unpacked / "handouts").exists()
 
 
 def wait_for(process, look, log):
