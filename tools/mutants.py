@@ -1,9 +1,9 @@
 """Break the helpers on purpose, and see whether the tests notice: ``make mutants``.
 
-A mutant is one room of ``labhelpers`` with one small change, made by cosmic-ray: ``<``
-for ``<=``, 2 for 1, a loop that never runs. Places in the source are drawn at random,
-all equally likely, and one change at each. The tests of the room run on a copy of the
-checkout; the checkout itself stays as it is.
+A mutant is one room of ``labhelpers`` or ``labchecks`` with one small change, made by
+cosmic-ray: ``<`` for ``<=``, 2 for 1, a loop that never runs. Places in the source are
+drawn at random, all equally likely, and one change at each. The tests of the room run
+on a copy of the checkout; the checkout itself stays as it is.
 """
 
 import argparse
@@ -29,16 +29,8 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = {  # of each room, the quick ones first
-    "_require": ["linalg", "descent", "training"],
-    "data": ["signatures", "data", "images"],
-    "descent": ["signatures", "descent", "training"],
-    "linalg": ["signatures", "linalg", "minibatch"],
-    "plots": ["signatures", "plots"],
-    "training": ["signatures", "training", "minibatch"],
-}
-CHECKS = sorted((ROOT / "labhelpers" / "checks").glob("_[a-z]*.py"))
-TESTS |= {f"checks/{path.stem}": ["checks"] for path in CHECKS}
+PACKAGES = "labhelpers", "labchecks"
+LEFT_OUT = "test_facts.py"  # what the labs say, most of it by oracles; slow
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
 DULL = re.compile(
     "Shift|_BitXor|(Add|Sub|Mul|Div|Mod|Pow)_Bit|(Eq|Lt|LtE|Gt|GtE)_Is|Is_Eq"
@@ -80,14 +72,48 @@ class Mutant(NamedTuple):
     source: str
 
 
+def tests_of(package, room):
+    """Return the files of tests for a room, the short ones first.
+
+    These are the files that import it, and those that import no room by name: they are
+    for all. A room that no test imports has all the files of its package.
+    """
+    paths = (ROOT / "tests" / package).glob("test_*.py")
+    paths = [path for path in paths if path.name != LEFT_OUT]
+    paths = sorted(paths, key=lambda path: path.stat().st_size)
+    rooms = {path: imported(path, package) for path in paths}
+    if any(room in each for each in rooms.values()):
+        paths = [path for path in paths if room in rooms[path] or not rooms[path]]
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def imported(path, package):
+    """Return the rooms of a package that a file of Python imports by name."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == package:
+            rooms |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            rooms |= set((node.module or "").split(".")[1:])
+    return rooms & {path.stem for path in (ROOT / package).glob("*.py")}
+
+
+TESTS = {
+    f"{package}/{path.stem}": tests_of(package, path.stem)
+    for package in PACKAGES
+    for path in sorted((ROOT / package).glob("*.py"))
+    if path.stem != "__init__"
+}
+
+
 def room_path(root, room):
-    return root / "labhelpers" / f"{room}.py"
+    return root / f"{room}.py"
 
 
 def places(room):
     """Return the changes at each place of a room, as pairs (operator, occurrence)."""
     source = room_path(ROOT, room).read_text(encoding="utf-8")
-    skip = problems(source) if room.startswith("checks/") else set()
+    skip = problems(source) if room.startswith("labchecks/") else set()
     lines, tree = source.split("\n"), get_ast(source)
     found = defaultdict(list)
     for name in cosmic_ray.plugins.operator_names():
@@ -140,16 +166,16 @@ def mutants(rng, size):
 
 def copy_checkout(target):
     skip = shutil.ignore_patterns("__pycache__")
-    for folder in "labhelpers", "notebooks", "tests", "tools":
+    for folder in *PACKAGES, "notebooks", "tests", "tools":
         shutil.copytree(ROOT / folder, target / folder, ignore=skip)
-    for name in "pyproject.toml", "data/iris.csv":
+    for name in "pyproject.toml", "pytest.ini", "data/iris.csv":
         (target / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, target / name)
 
 
 def passes(checkout, room, timeout):
     """Run the tests of a room in a checkout. A test that never ends has not passed."""
-    process = PROCESSES.Process(target=run_tests, args=(checkout, TESTS[room]))
+    process = PROCESSES.Process(target=run_tests, args=(checkout, room))
     process.start()
     process.join(timeout)
     process.kill()
@@ -157,19 +183,17 @@ def passes(checkout, room, timeout):
     return process.exitcode == 0
 
 
-def run_tests(checkout, names):
+def run_tests(checkout, room):
+    """Run the tests of a room, and the examples in its docstrings."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     os.chdir(checkout)
     sys.path.insert(0, str(checkout))
-    files = [f"tests/test_{name}.py" for name in names]
     options = ["-x", "-p", "no:cacheprovider"]
-    options += [
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-    ]  # of what IMPORTED has
-    sys.exit(pytest.main([*options, *files]))
+    # IMPORTED has been imported without pytest's leave.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    sys.exit(pytest.main([*options, f"{room}.py", *TESTS[room]]))
 
 
 def time_limit(room, checkouts):
@@ -223,8 +247,9 @@ def main():
             checkouts.put(checkout)
         killed = 0
         with ThreadPoolExecutor(options.jobs) as pool:
-            found = pool.map(lambda room: time_limit(room, checkouts), TESTS)
-            limits = dict(zip(TESTS, found))
+            rooms = sorted({mutant.room for mutant in sample})
+            found = pool.map(lambda room: time_limit(room, checkouts), rooms)
+            limits = dict(zip(rooms, found))
             verdicts = pool.map(
                 lambda m: survives(m, checkouts, limits[m.room]), sample
             )
