@@ -1,7 +1,7 @@
 """Enter verdicts into nbgrader's gradebook, and write the table and the feedback.
 
-The folder is a course of nbgrader: written answers are marked in it with ``nbgrader
-formgrader``.
+The folder is a course of nbgrader: written answers are marked in it with its
+formgrader, a part of JupyterLab.
 """
 
 import csv
