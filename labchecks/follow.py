@@ -103,12 +103,12 @@ class Descent(NamedTuple):
 def of_loss(descent, given, slips, otherwise, where):
     """Return the Cases of a loss at the start of its descent: value and gradient."""
     start, cut = descent.start, "A gradient is wrong: is a factor detached?"
-    said = {"part": Loss.value, "where": where, "tol": 1e-5}
     slips = [*descent.values(), *slips]
-    said_of_slope = {"part": Loss.gradients, "say": Loss.say, "where": where}
+    value = {"part": Loss.value, "tol": 1e-5}
+    slope = {"part": Loss.gradients, "say": Loss.say}
     return [
-        Case(descent.value(start), slips, otherwise, given, **said),
-        Case(descent.gradient(start), otherwise=cut, **said_of_slope),
+        Case(descent.value(start), slips, otherwise, given, where=where, **value),
+        Case(descent.gradient(start), otherwise=cut, where=where, **slope),
     ]
 
 
@@ -159,10 +159,8 @@ class Training(NamedTuple):
             descent = self.descent(start)
         else:
             must_move(run, self.lr)
-        before = listed(self.view(descent.start))
         for count in dict.fromkeys([1, self.steps]):
-            moved = [end - p for end, p in zip(run(self.lr, count), before)]
-            recognise(moved, self._case(descent, count))
+            recognise(run(self.lr, count), self._case(descent, count))
 
     def _of_lab(self, generator, dtype):
         if self.drawn:
@@ -173,8 +171,10 @@ class Training(NamedTuple):
         """Return the Case of so many steps: of how far they move."""
         base, whole = listed(self.view(descent.start)), self.view is list
 
-        def moves(losses, options):
-            ends = listed(self.view(descent.path(self.lr, losses, **options)[-1]))
+        def end(losses, options):
+            return listed(self.view(descent.path(self.lr, losses, **options)[-1]))
+
+        def moves(ends, right=None):
             return [end - p for end, p in zip(ends, base)]
 
         def say(moved):
@@ -188,16 +188,16 @@ class Training(NamedTuple):
             return text
 
         slips = [
-            (hint, lambda seen, path=path: moves(*path))
+            (hint, lambda seen, path=path: end(*path))
             for hint, *path in descent.wrong_paths(count)
         ]
         otherwise = "The step is not − lr · gradient of the loss that is asked for."
         if count > 1:
             otherwise = "The first step is right, a later one is not: what differs?"
-        right, tol = moves([descent.loss] * count, {}), 1e-3
-        least = tol / 10 * min(np.abs(move).max() for move in right)
-        near = {"where": STEP, "tol": tol, "least": least}
-        return Case(right, slips, otherwise, say=say, **near)
+        right, tol = end([descent.loss] * count, {}), 1e-3
+        least = tol / 10 * min(np.abs(move).max() for move in moves(right))
+        near = {"align": moves, "tol": tol, "least": least}
+        return Case(right, slips, otherwise, say=say, where=STEP, **near)
 
     def known(self):
         """Return the slips of one step and of several, as ``Case.known`` does."""

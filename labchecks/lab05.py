@@ -121,7 +121,8 @@ def train_epoch(rng, n, k, m, size):
     whole, losses = _loss(images), [_loss(batch) for batch in batches]
     path = descent.path(lr, losses)
 
-    def one_batch(lr, steps):  # the same batch again and again
+    # One batch, again and again.
+    def one_batch(lr, steps):
         return A, B, np.tile(images, (steps, 1)), {"batch_size": m, "lr": lr}
 
     length = "batch_size is the number of rows in a batch; other batches are cut."
@@ -132,11 +133,12 @@ def train_epoch(rng, n, k, m, size):
         (once, [_loss(images[i:]) for i in range(m)]),
     ]
 
-    def moved(losses, **options):
-        return moves(descent.path(lr, losses, **options)[-1:], None)
+    # Where an epoch ends.
+    def end(losses, **options):
+        return descent.path(lr, losses, **options)[-1]
 
-    def moves(result, given):
-        return [end - start for end, start in zip(result[0], (A, B))]
+    def moves(ends, right):
+        return [end - start for end, start in zip(ends, (A, B))]
 
     at_once = "That is one update for all pictures: update after each batch."
     first = "Only one update, by the first batch: is return in the loop?"
@@ -146,15 +148,15 @@ def train_epoch(rng, n, k, m, size):
     order = "The batches come in another order: take the rows in turn."
     own = [_loss(batch, size) for batch in batches]
     ends = [
-        (UNCLEARED, moved(losses, keep=1)),
-        (at_once, moved([whole])),
-        (first, moved(losses[:1])),
-        (last, moved(losses[-1:])),
-        ("The last, smaller batch is dropped: it counts, too.", moved(losses[:-1])),
-        (in_each, moved([whole] * len(losses))),
-        (again, moved(losses[:1] * len(losses))),
-        ("The last batch is smaller: divide by its own length.", moved(own)),
-        (order, moved(losses[::-1])),
+        (UNCLEARED, end(losses, keep=1)),
+        (at_once, end([whole])),
+        (first, end(losses[:1])),
+        (last, end(losses[-1:])),
+        ("The last, smaller batch is dropped: it counts, too.", end(losses[:-1])),
+        (in_each, end([whole] * len(losses))),
+        (again, end(losses[:1] * len(losses))),
+        ("The last batch is smaller: divide by its own length.", end(own)),
+        (order, end(losses[::-1])),
     ]
 
     def say(moved):
@@ -165,6 +167,7 @@ def train_epoch(rng, n, k, m, size):
     in_order = "One batch is right, several are not: in the order they come, with one "
     in_order += "update each?"
 
+    # Its losses.
     def values(path):
         return [descent.value(at, loss) for at, loss in zip(path, losses)]
 
@@ -187,11 +190,11 @@ def train_epoch(rng, n, k, m, size):
     ]
     read = Losses(f"{len(right)} losses for {len(right)} batches", EACH, ITEM)
     given = (A, B, images, {"batch_size": size, "lr": lr})
-    moved_by = {"part": moves, "say": say, "where": STEP, "tol": 1e-3}
+    moved_by = {"part": 0, "align": moves, "say": say, "where": STEP}
     each = "One loss for each batch, before its update."
     return [
         Training(one_batch, descent._replace(slips=descent.slips + others), lr, 1),
-        Case(moved(losses), ends, in_order, given, **moved_by),
+        Case(path[-1], ends, in_order, given, tol=1e-3, **moved_by),
         Case(right, slips, each, part=read, say=read.say, tol=1e-5),
     ]
 
