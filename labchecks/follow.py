@@ -16,6 +16,7 @@ from labchecks.student import Hint, Wrong
 
 CLEAR = "lab 01, What if you forget to clear?"
 UNCLEARED = Hint("The gradients are not cleared: backward() adds to them.", CLEAR)
+ALIKE = "Columns that start alike get the same gradient, and stay alike for ever."
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 
 
@@ -237,10 +238,7 @@ class Drawn(NamedTuple):
         expect(any(p.any() for p in start), "a start at zero", "a random start", hint)
         matrices = [p for p in start if p.ndim == 2 and min(p.shape) > 1]
         constant = matrices and all(np.ptp(m) < 1e-9 for m in matrices)
-        hint = (
-            "Columns that start alike get the same gradient, and stay alike for ever."
-        )
-        expect(not constant, "a constant start", "a random start", hint)
+        expect(not constant, "a constant start", "a random start", ALIKE)
         must_move(run, training.lr)
         return self.checked(start, run, asking, training, lab)
 
