@@ -43,7 +43,7 @@ class Case(NamedTuple):
     tol, least : float
         As for ``near``.
     align : callable, optional
-        ``align(value, right)`` returns a value in the form in which it is compared.
+        ``align(value, right)`` is what of a value is compared and shown.
     odd : sequence of (shape or callable, hint)
         Results that a mistake is known by before they are read.
     """
@@ -155,8 +155,8 @@ def cases(number, reader, *, sizes=((),), dtypes=(None,)):
     reader : callable
         One of ``readers``.
     sizes : sequence of tuple
-        Each is handed to the function after a random generator. It returns a Case, a
-        Cost or a Training, or a list of these, in which later ones build on the first.
+        Given to the function, one by one, after a random generator. It returns a Case,
+        a Cost or a Training, or a list of these.
     dtypes : sequence of dtype
         One for each size, in turn. None: arrays stay NumPy's.
     """
@@ -251,16 +251,16 @@ def recognise(seen, case):
     def aligned(value):
         return case.align(value, case.right) if case.align else value
 
-    seen, right = aligned(seen), case.right
-    if near(seen, right, case.tol, case.least):
+    shown, right = aligned(seen), aligned(case.right)
+    if near(shown, right, case.tol, case.least):
         return
     say = case.say.format if isinstance(case.say, str) else case.say
-    told = case.told(seen, right) if callable(case.told) else case.told or say(right)
+    told = case.told(shown, right) if callable(case.told) else case.told or say(right)
     for key, hint, slip in [*case.known(), (None, case.otherwise, seen)]:
         made = slip(seen) if callable(slip) else slip
-        if near(seen, aligned(made), case.tol, case.least):
+        if near(shown, aligned(made), case.tol, case.least):
             hint = hint if isinstance(hint, Hint) else Hint(hint, case.where)
-            raise Wrong(say(seen), told, hint, slip=key)
+            raise Wrong(say(shown), told, hint, slip=key)
     raise Wrong("NaN", told, NOT_FINITE)
 
 

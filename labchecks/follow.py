@@ -16,6 +16,7 @@ from labchecks.student import Hint, Wrong
 
 CLEAR = "lab 01, What if you forget to clear?"
 UNCLEARED = Hint("The gradients are not cleared: backward() adds to them.", CLEAR)
+ALIKE = "Columns that start alike get the same gradient, and stay alike for ever."
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 
 
@@ -103,12 +104,12 @@ class Descent(NamedTuple):
 def of_loss(descent, given, slips, otherwise, where):
     """Return the Cases of a loss at the start of its descent: value and gradient."""
     start, cut = descent.start, "A gradient is wrong: is a factor detached?"
-    said = {"part": Loss.value, "where": where, "tol": 1e-5}
     slips = [*descent.values(), *slips]
-    said_of_slope = {"part": Loss.gradients, "say": Loss.say, "where": where}
+    value = {"part": Loss.value, "tol": 1e-5}
+    slope = {"part": Loss.gradients, "say": Loss.say}
     return [
-        Case(descent.value(start), slips, otherwise, given, **said),
-        Case(descent.gradient(start), otherwise=cut, **said_of_slope),
+        Case(descent.value(start), slips, otherwise, given, where=where, **value),
+        Case(descent.gradient(start), otherwise=cut, where=where, **slope),
     ]
 
 
@@ -159,10 +160,8 @@ class Training(NamedTuple):
             descent = self.descent(start)
         else:
             must_move(run, self.lr)
-        before = listed(self.view(descent.start))
         for count in dict.fromkeys([1, self.steps]):
-            moved = [end - p for end, p in zip(run(self.lr, count), before)]
-            recognise(moved, self._case(descent, count))
+            recognise(run(self.lr, count), self._case(descent, count))
 
     def _of_lab(self, generator, dtype):
         if self.drawn:
@@ -173,8 +172,10 @@ class Training(NamedTuple):
         """Return the Case of so many steps: of how far they move."""
         base, whole = listed(self.view(descent.start)), self.view is list
 
-        def moves(losses, options):
-            ends = listed(self.view(descent.path(self.lr, losses, **options)[-1]))
+        def end(losses, options):
+            return listed(self.view(descent.path(self.lr, losses, **options)[-1]))
+
+        def moves(ends, right=None):
             return [end - p for end, p in zip(ends, base)]
 
         def say(moved):
@@ -188,16 +189,16 @@ class Training(NamedTuple):
             return text
 
         slips = [
-            (hint, lambda seen, path=path: moves(*path))
+            (hint, lambda seen, path=path: end(*path))
             for hint, *path in descent.wrong_paths(count)
         ]
         otherwise = "The step is not − lr · gradient of the loss that is asked for."
         if count > 1:
             otherwise = "The first step is right, a later one is not: what differs?"
-        right, tol = moves([descent.loss] * count, {}), 1e-3
-        least = tol / 10 * min(np.abs(move).max() for move in right)
-        near = {"where": STEP, "tol": tol, "least": least}
-        return Case(right, slips, otherwise, say=say, **near)
+        right, tol = end([descent.loss] * count, {}), 1e-3
+        least = tol / 10 * min(np.abs(move).max() for move in moves(right))
+        near = {"align": moves, "tol": tol, "least": least}
+        return Case(right, slips, otherwise, say=say, where=STEP, **near)
 
     def known(self):
         """Return the slips of one step and of several, as ``Case.known`` does."""
@@ -237,10 +238,7 @@ class Drawn(NamedTuple):
         expect(any(p.any() for p in start), "a start at zero", "a random start", hint)
         matrices = [p for p in start if p.ndim == 2 and min(p.shape) > 1]
         constant = matrices and all(np.ptp(m) < 1e-9 for m in matrices)
-        hint = (
-            "Columns that start alike get the same gradient, and stay alike for ever."
-        )
-        expect(not constant, "a constant start", "a random start", hint)
+        expect(not constant, "a constant start", "a random start", ALIKE)
         must_move(run, training.lr)
         return self.checked(start, run, asking, training, lab)
 

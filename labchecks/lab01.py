@@ -21,6 +21,9 @@ RATE = "lab 01, The largest learning rate"
 MEAN = Hint("The loss is a sum, not a mean.", QUESTION)
 HALF = Hint("There is no factor ½ in this loss.", QUESTION)
 SQUARE = Hint("The norm is to be squared.", QUESTION)
+PAIR = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
+SIZES = [((7, 4), 2), ((3, 6), 1)]
+PRODUCT = "Return one tensor of the shape of A: the product U @ V.T."
 
 
 def _drawn(shape, rank):
@@ -54,10 +57,6 @@ def _descent(A, start, mask=None):
             (on_A, lambda U, V: loss(U, V, full, known * A)),
         ]
     return Descent(("U", "V"), start, loss, slips)
-
-
-PAIR = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
-SIZES = [((7, 4), 2), ((3, 6), 1)]
 
 
 @cases("1.1", Tensors(("U", "V"), PAIR), sizes=SIZES, dtypes=BOTH)
@@ -148,9 +147,6 @@ class _DrawnProduct(Drawn):
             return None
         (second,) = run(1e-6, 1)
         return _rank_one_start(first, second - first, mask * (A - first))
-
-
-PRODUCT = "Return one tensor of the shape of A: the product U @ V.T."
 
 
 @cases("1.4", Matrix("the product", PRODUCT), sizes=SIZES, dtypes=BOTH[::-1])

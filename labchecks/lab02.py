@@ -14,6 +14,13 @@ PCA, CENTRE = "lab 02, What PCA computes", "lab 02, What if you forget to centre
 MIXTURE, BALANCED = "lab 02, Beside descent's $U$", "lab 02, A balanced start"
 PROJECTION = "lab 02, Why it is the plane of PCA"
 LOST = "Signs are lost: only a whole column may change its sign."
+SCORES = "One row for each row of X, and only the first k columns."
+TWO = "Return two numbers: explained, left over."
+OF_FACTORS = "One row for each row of U, and k columns."
+VARIANCES = Numbers("(explained, left over)", "each part", TWO)
+TABLES = [(9, (6, 3, 1.5), 2), (7, (8, 4, 2, 1), 3), (6, (5, 2), 1)]
+LARGE = (400, 300, 2)  # so that the product takes far more memory than its factors
+FACTORS = [(8, 5, 2), (4, 9, 3), (6, 5, 1), LARGE]
 
 
 def _table(rng, n, spread):
@@ -42,11 +49,7 @@ def _case_of_scores(right, slips, otherwise, *, given, odd):
     return Case(right, slips, otherwise, given, **shown)
 
 
-@cases(
-    "2.1",
-    Matrix("the scores", "One row for each row of X, and only the first k columns."),
-    sizes=[(9, (6, 3, 1.5), 2), (7, (8, 4, 2, 1), 3), (6, (5, 2), 1)],
-)
+@cases("2.1", Matrix("the scores", SCORES), sizes=TABLES)
 def pca_scores(rng, n, spread, k):
     """Compare pca_scores with the SVD of the centred table, up to signs."""
     X = _table(rng, n, spread) + rng.uniform(2, 4, len(spread))
@@ -103,14 +106,7 @@ def best_linear_map(rng, n, k):
     return Case(right, slips, otherwise, (U, Z), say=say, where=MIXTURE, odd=odd)
 
 
-TWO = "Return two numbers: explained, left over."
-
-
-@cases(
-    "2.3",
-    Numbers("(explained, left over)", "each part", TWO),
-    sizes=[(6, 4, 2), (5, 3, 1), (7, 3, 3)],
-)
+@cases("2.3", VARIANCES, sizes=[(6, 4, 2), (5, 3, 1), (7, 3, 3)])
 def split(rng, n, d, k):
     """Compare split with both formulas, for planes and for a whole space."""
     A = rng.normal(size=(n, d)) + 1
@@ -154,14 +150,7 @@ def predicted_cond(A):
     return number_to_find(ratio**0.5, slips, otherwise, where=BALANCED)
 
 
-LARGE = (400, 300, 2)  # so that the product takes far more memory than its factors
-
-
-@cases(
-    "2.5",
-    Matrix("the scores", "One row for each row of U, and k columns."),
-    sizes=[(8, 5, 2), (4, 9, 3), (6, 5, 1), LARGE],
-)
+@cases("2.5", Matrix("the scores", OF_FACTORS), sizes=FACTORS)
 def scores_from_factors(rng, n, d, k):
     """Compare scores_from_factors with the SVD of the product, up to signs."""
     U, V = rng.normal(size=(n, k)), rng.normal(size=(d, k)) + 0.5

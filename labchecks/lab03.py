@@ -27,6 +27,9 @@ BEND = Hint("The hidden units are relu: another bend is used.", PASS)
 NO_BIAS = Hint("The biases are not added.", PASS)
 SUM = Hint("The loss is the mean over the rows, not their sum.", ENTROPY)
 SQUARES = Hint("The loss is the cross-entropy, not squared differences.", ENTROPY)
+SHAPES = "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,)."
+TWO = "Return two numbers: the loss, then the accuracy."
+PARTS = Numbers("(loss, accuracy)", "each part", TWO)
 
 
 def _descent(X, y, start):
@@ -78,11 +81,10 @@ def _flat_biases(result):
     ]
 
 
-SHAPES = "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,)."
-READ = Tensors(("W1", "b1", "W2", "b2"), SHAPES, _flat_biases)
+NETWORK = Tensors(("W1", "b1", "W2", "b2"), SHAPES, _flat_biases)
 
 
-@cases("3.1", READ, sizes=[(9, 2, 3), (8, 5, 4)], dtypes=BOTH)
+@cases("3.1", NETWORK, sizes=[(9, 2, 3), (8, 5, 4)], dtypes=BOTH)
 def mlp_train(rng, n, inputs, classes):
     """Follow mlp_train for some steps, on two small sets of labelled rows."""
     X, y = rng.normal(size=(n, inputs)), rng.permutation(np.arange(n) % classes)
@@ -104,13 +106,7 @@ def mlp_train(rng, n, inputs, classes):
     return Training((X, y), descent, lr=0.05, drawn=Drawn(draw, OTHER_START))
 
 
-TWO = "Return two numbers: the loss, then the accuracy."
-
-
-READ_TWO = Numbers("(loss, accuracy)", "each part", TWO)
-
-
-@cases("3.2", READ_TWO, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
+@cases("3.2", PARTS, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
 def evaluate(rng, n, inputs, hidden, classes, hits):
     """Compare evaluate with the formulas, on two small networks."""
     sizes = (n, inputs), (inputs, hidden), (hidden,), (hidden, classes), (classes,)
@@ -120,18 +116,16 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     y = (Z.argmax(axis=1) + (np.arange(n) >= hits)) % classes
     book, right = _descent(data, y, params), hits / n
     loss, no_b1, no_b2 = book.value(params), 0 * b1, 0 * b2
+    shares = softmax(Z, axis=1)[np.arange(n), y]
     networks = [W1, no_b1, W2, no_b2], [W1, b1, W2, no_b2], [W1, no_b1, W2, b2]
     losses = [
         *book.values(),
         (NO_BIAS, *map(book.value, networks)),
         ("The sign of the loss is lost: it is −log p.", -loss),
-        (
-            "The mean of −p: the logarithm is missing.",
-            -softmax(Z, axis=1)[np.arange(n), y].mean(),
-        ),
+        ("The mean of −p: the logarithm is missing.", -shares.mean()),
         ("They come back in the wrong order.", right),
     ]
-    shares = [
+    counts = [
         ("A share, not a count: divide by the rows.", float(hits)),
         ("A share between 0 and 1, not per cent.", 100 * right),
         ("That is the share of wrong rows.", 1 - right),
@@ -142,7 +136,7 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     said = {"say": "loss {:.4f}", "where": ENTROPY, "tol": 1e-5}
     return [
         Case(loss, losses, mean, (data, y, *params), part=0, **said),
-        Case(right, shares, count, part=1, say="accuracy {:.4f}", tol=1e-5),
+        Case(right, counts, count, part=1, say="accuracy {:.4f}", tol=1e-5),
     ]
 
 

@@ -16,6 +16,12 @@ SWEEP, CURVATURE = "lab 04, The report's sweep", "lab 01, The largest learning r
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 MEAN = Hint("The loss is a sum over all entries, not a mean.", LOSS)
 SQUARE = Hint("The norm is to be squared.", LOSS)
+ONE = "Add up all the squares, .sum(): one number for all examples."
+THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
+EACH = Hint("losses is a list with one number for each step, and one more.", TRAIN)
+ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR)
+TRAINED = Tensors(("A", "B"), THREE, with_losses=True)
+ENCODER = Matrix("B", "Return one matrix B, of shape (k, n).")
 
 
 def _problem(rng, n, k, examples, scale=0.5):
@@ -36,9 +42,6 @@ def _descent(A, B, z):
     return Descent(("A", "B"), [A, B], loss, [(NO_HALF, 2), (MEAN, *means), norm])
 
 
-ONE = "Add up all the squares, .sum(): one number for all examples."
-
-
 @cases("4.1", Loss(ONE), sizes=[(5, 2, 7), (4, 3, 6)], dtypes=BOTH)
 def autoencoder_loss(rng, n, k, examples):
     """Compare autoencoder_loss and its gradient with the closed forms."""
@@ -54,13 +57,7 @@ def autoencoder_loss(rng, n, k, examples):
     return of_loss(by_book, given, slips, otherwise, LOSS)
 
 
-THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
-EACH = Hint("losses is a list with one number for each step, and one more.", TRAIN)
-ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR)
-READ = Tensors(("A", "B"), THREE, with_losses=True)
-
-
-@cases("4.1b", READ, sizes=[(5, 2, 7), (4, 1, 6)], dtypes=BOTH)
+@cases("4.1b", TRAINED, sizes=[(5, 2, 7), (4, 1, 6)], dtypes=BOTH)
 def train_ab(rng, n, k, examples):
     """Follow train_ab for some steps, and compare its losses."""
     given, lr, steps = _problem(rng, n, k, examples), 0.01, 4
@@ -153,9 +150,6 @@ def largest_lr_autoencoder(curvature):
     ]
     otherwise = "It is 2 divided by the largest curvature."
     return number_to_find(2 / c, slips, otherwise, where=CURVATURE, tol=0.015)
-
-
-ENCODER = Matrix("B", "Return one matrix B, of shape (k, n).")
 
 
 @cases("4.5", ENCODER, sizes=[(6, 2), (7, 3)], dtypes=BOTH)

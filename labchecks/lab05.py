@@ -16,8 +16,16 @@ from labchecks.verdicts import strict as strict
 COUNT, CRASH = "lab 05, Where the 43 minutes went", "lab 05, A list of losses"
 LOSS, LOOP = "lab 05, Exercise 5.2", "lab 05, Exercise 5.3"
 BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, Why plain descent crawls"
-
 COUNTS = "Return two counts: of (A @ B) @ z, and then of A @ (B @ z)."
+NO_HALF = Hint("The factor ½ is missing.", LOSS)
+SUM = Hint("The loss is the mean over the pictures, not their sum.", LOSS)
+PIXELS = Hint("The mean is over pictures alone: add up the pixels of each.", LOSS)
+ONE = "One number for the whole batch: take the mean over the pictures, too."
+THREE = "Return three things: A, B and the list of losses."
+EACH = "losses is a list with one number for each batch."
+ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CRASH)
+TRAINED = Tensors(("A", "B"), THREE, with_losses=True)
+SHAPE = "Return one matrix, of the shape of the gradient: U @ Vt."
 
 
 @cases("5.1", Numbers("two numbers", "each count", COUNTS), sizes=[()] * 3)
@@ -54,11 +62,6 @@ def multiplications(rng):
     return Case([left, right], slips, otherwise, (n, k), say=say, where=COUNT, tol=1e-9)
 
 
-NO_HALF = Hint("The factor ½ is missing.", LOSS)
-SUM = Hint("The loss is the mean over the pictures, not their sum.", LOSS)
-PIXELS = Hint("The mean is over pictures alone: add up the pixels of each.", LOSS)
-
-
 def _loss(images, size=None):
     """Return the loss of a batch, divided by its own size or another."""
     Z = torch.tensor(images)
@@ -75,9 +78,6 @@ def _problem(rng, n, k, m):
     images = rng.normal(size=(m, n))
     slips = [(NO_HALF, 2), (SUM, m, 2 * m), (PIXELS, 1 / n, 2 / n)]
     return A, B, images, Descent(("A", "B"), [A, B], _loss(images), slips)
-
-
-ONE = "One number for the whole batch: take the mean over the pictures, too."
 
 
 @cases("5.2", Loss(ONE), sizes=[(6, 2, 4), (5, 3, 7), (40, 2, 5)], dtypes=BOTH)
@@ -113,13 +113,7 @@ def minibatch_loss(rng, n, k, m):
     return of_loss(descent, tuple(given), slips, otherwise, LOSS)
 
 
-THREE = "Return three things: A, B and the list of losses."
-EACH = "losses is a list with one number for each batch."
-ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CRASH)
-READ = Tensors(("A", "B"), THREE, with_losses=True)
-
-
-@cases("5.3", READ, sizes=[(6, 2, 10, 4), (5, 3, 7, 3)], dtypes=BOTH)
+@cases("5.3", TRAINED, sizes=[(6, 2, 10, 4), (5, 3, 7, 3)], dtypes=BOTH)
 def train_epoch(rng, n, k, m, size):
     """Follow train_epoch for one batch, then for three, and compare its losses."""
     A, B, images, descent = _problem(rng, n, k, m)
@@ -127,7 +121,8 @@ def train_epoch(rng, n, k, m, size):
     whole, losses = _loss(images), [_loss(batch) for batch in batches]
     path = descent.path(lr, losses)
 
-    def one_batch(lr, steps):  # the same batch again and again
+    # One batch, again and again.
+    def one_batch(lr, steps):
         return A, B, np.tile(images, (steps, 1)), {"batch_size": m, "lr": lr}
 
     length = "batch_size is the number of rows in a batch; other batches are cut."
@@ -138,31 +133,30 @@ def train_epoch(rng, n, k, m, size):
         (once, [_loss(images[i:]) for i in range(m)]),
     ]
 
-    def moved(losses, **options):
-        return moves(descent.path(lr, losses, **options)[-1:], None)
+    # Where an epoch ends.
+    def end(losses, **options):
+        return descent.path(lr, losses, **options)[-1]
 
-    def moves(result, given):
-        return [end - start for end, start in zip(result[0], (A, B))]
+    def moves(ends, right):
+        return [end - start for end, start in zip(ends, (A, B))]
 
     at_once = "That is one update for all pictures: update after each batch."
+    first = "Only one update, by the first batch: is return in the loop?"
     last = "Only one update, by the last batch: is it after the loop?"
     in_each = "Each update takes all pictures: use the batch in the loss."
     again = "Each update takes the first batch again: use the next one."
     order = "The batches come in another order: take the rows in turn."
     own = [_loss(batch, size) for batch in batches]
     ends = [
-        (UNCLEARED, moved(losses, keep=1)),
-        (at_once, moved([whole])),
-        (
-            "Only one update, by the first batch: is return in the loop?",
-            moved(losses[:1]),
-        ),
-        (last, moved(losses[-1:])),
-        ("The last, smaller batch is dropped: it counts, too.", moved(losses[:-1])),
-        (in_each, moved([whole] * len(losses))),
-        (again, moved(losses[:1] * len(losses))),
-        ("The last batch is smaller: divide by its own length.", moved(own)),
-        (order, moved(losses[::-1])),
+        (UNCLEARED, end(losses, keep=1)),
+        (at_once, end([whole])),
+        (first, end(losses[:1])),
+        (last, end(losses[-1:])),
+        ("The last, smaller batch is dropped: it counts, too.", end(losses[:-1])),
+        (in_each, end([whole] * len(losses))),
+        (again, end(losses[:1] * len(losses))),
+        ("The last batch is smaller: divide by its own length.", end(own)),
+        (order, end(losses[::-1])),
     ]
 
     def say(moved):
@@ -172,21 +166,21 @@ def train_epoch(rng, n, k, m, size):
 
     in_order = "One batch is right, several are not: in the order they come, with one "
     in_order += "update each?"
-    before, after = (
-        [descent.value(at, loss) for at, loss in zip(p, losses)]
-        for p in (path, path[1:])
-    )
-    right = before
-    of_all = [descent.value(at) for at in path]
+
+    # Its losses.
+    def values(path):
+        return [descent.value(at, loss) for at, loss in zip(path, losses)]
+
+    right, of_all = values(path), [descent.value(at) for at in path]
     late = "That is the loss after the update: compute it before."
     of_own = "Each loss is that of its own batch, not of all pictures."
     old = "The losses are those of the start: use the A, B that were updated."
     mean = "The mean comes later: append one loss for each batch."
     extra = "There is one loss too many: here none comes after the last update."
-    values = [
-        (late, after),
+    slips = [
+        (late, values(path[1:])),
         (of_own, of_all[:-1], of_all[1:]),
-        (old, [descent.value(path[0], loss) for loss in losses]),
+        (old, values(path[:1] * len(losses))),
         ("Only one loss: append one for each batch.", right[-1:], right[:1]),
         (mean, [np.mean(right)]),
         ("The losses are added up: append each alone.", [*np.cumsum(right)]),
@@ -196,12 +190,12 @@ def train_epoch(rng, n, k, m, size):
     ]
     read = Losses(f"{len(right)} losses for {len(right)} batches", EACH, ITEM)
     given = (A, B, images, {"batch_size": size, "lr": lr})
-    moved_by = {"part": moves, "say": say, "where": STEP, "tol": 1e-3}
+    moved_by = {"part": 0, "align": moves, "say": say, "where": STEP}
     each = "One loss for each batch, before its update."
     return [
         Training(one_batch, descent._replace(slips=descent.slips + others), lr, 1),
-        Case(moved(losses), ends, in_order, given, **moved_by),
-        Case(right, values, each, part=read, say=read.say, tol=1e-5),
+        Case(path[-1], ends, in_order, given, tol=1e-3, **moved_by),
+        Case(right, slips, each, part=read, say=read.say, tol=1e-5),
     ]
 
 
@@ -236,15 +230,13 @@ def _steps_tenfold(x):
     mixed = 1 / log, tenfold / np.log10(1 + x), tenfold / np.log2(1 + x)
     no_log = "ln 10 is missing, or two kinds of logarithm are mixed."
     added = "Growth is compounded: each step multiplies by 1 + lr λ, it doesn't add."
+    of_first = "That is λ₁: the part along component 50 grows by λ₅₀."
     halved = "The rate is predicted_lr, half the largest stable one"
     no_one = "The factor is 1 + lr λ₅₀: the 1 + is missing."
     slips = [
         (no_log, *mixed, np.log2(10) / log),
         (added, 9 / x, 10 / x, 10 / (1 + x)),
-        (
-            "That is λ₁: the part along component 50 grows by λ₅₀.",
-            tenfold / np.log(1.5),
-        ),
+        (of_first, tenfold / np.log(1.5)),
         (f"{halved}.", right / 2),
         (f"{halved}: halved twice?", 2 * right),
         (no_one, tenfold / np.log(x), -tenfold / np.log(x)),
@@ -259,12 +251,7 @@ def _steps_tenfold(x):
     return number_to_find(right, slips, otherwise, where=CRAWL, tol=tol)
 
 
-RESULT = Matrix(
-    "the result", "Return one matrix, of the shape of the gradient: U @ Vt."
-)
-
-
-@cases("5.6", RESULT, sizes=[(6, 3), (4, 4), (3, 5)], dtypes=BOTH)
+@cases("5.6", Matrix("the result", SHAPE), sizes=[(6, 3), (4, 4), (3, 5)], dtypes=BOTH)
 def orthogonal(rng, m, n):
     """Compare orthogonal with U Vᵀ by NumPy, for tall, square and wide matrices."""
     U, s, Vt = np.linalg.svd(rng.normal(size=(m, n)), full_matrices=False)

@@ -94,19 +94,11 @@ def record(check):
 
 
 def exercise(number, states, stated, judge):
-    """Return the check of an exercise.
+    """Return the check of an exercise, with the name and the docstring of ``states``.
 
-    Parameters
-    ----------
-    number : str
-        Such as "4.5".
-    states : callable
-        Gives the check its name and its docstring.
-    stated : callable
-        ``stated(rng, given)`` yields (dtype, cases); it is kept as ``check.stated``.
-    judge : callable
-        ``judge(answer, given, seed, notes)`` raises Wrong or NotBegun unless the answer
-        is right, and appends to the notes.
+    ``stated(rng, given)`` yields (dtype, cases); it is kept as ``check.stated``.
+    ``judge(answer, given, seed, notes)`` raises Wrong or NotBegun unless the answer is
+    right, and appends to the notes.
     """
     title = register(f"Exercise {number}, {states.__name__}")
     place = f"lab {int(number.split('.')[0]):02}, Exercise {number}"
@@ -124,7 +116,7 @@ def exercise(number, states, stated, judge):
             said |= {"hint": wrong.hint.text, "where": wrong.hint.where or place}
         return record(Check(title, passed, **said))
 
-    check.__name__ = check.__qualname__ = states.__name__
-    check.__doc__, check.__module__ = states.__doc__, states.__module__
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        setattr(check, name, getattr(states, name))
     check.stated, check.place = stated, place
     return check
