@@ -108,7 +108,7 @@ def blots(document):
     """Return the pages on which something stands in the margins."""
     found = []
     for number, page in enumerate(document, 1):
-        grey = page.render(scale=2, grayscale=True).to_numpy().squeeze()
+        grey = page.render(scale=1, grayscale=True).to_numpy().squeeze()
         mm = grey.shape[1] / (page.get_size()[0] / POINTS)
         side, top, foot = (round(length * mm) for length in (17, 15, 17))
         ink = grey < 250
