@@ -83,7 +83,12 @@ def alone():
     with open(VENV.parent / "pyproject.toml") as file:
         if fcntl:
             with contextlib.suppress(OSError):  # a network drive may have no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    print("Another verb is setting up: waiting for it.")
+                    sys.stdout.flush()
+                    fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

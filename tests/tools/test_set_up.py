@@ -142,6 +142,7 @@ def test_two_verbs_at_once_set_up_one_after_the_other_and_only_once(pack):
     said = "".join(process.communicate(timeout=60)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert said.count("made anew") == said.count("installed 1") == 1, said
+    assert said.count("Another verb is setting up: waiting for it.") == 2
 
 
 def test_without_a_network_one_sentence_is_said(pack):
