@@ -210,6 +210,14 @@ def drop_bars(cell):
     return bars
 
 
+def test_a_call_would_be_noted(tmp_path):
+    env = {**os.environ, "PYTHONPATH": str(SPY), "SPY_NOTES": str(tmp_path / "notes")}
+    for code, called in ("1", []), ("getaddrinfo('127.0.0.7', 80)", ["127.0.0.7"]):
+        line = f"from socket import getaddrinfo; {code}"
+        subprocess.run([sys.executable, "-c", line], env=env, check=True)
+        assert (tmp_path / "notes").read_text().split() == called
+
+
 def test_the_server_and_the_kernels_called_nobody(session):
     called = set(session.notes.read_text().split())
     assert called - {"localhost", "127.0.0.1", "::1", "None"} == set()

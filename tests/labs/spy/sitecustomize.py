@@ -18,4 +18,5 @@ def note(event, arguments):
 
 
 if NOTES:
+    open(NOTES, "a").close()  # so that one sees that the spy was there
     sys.addaudithook(note)
