@@ -23,6 +23,9 @@ SLOW = (
 )
 
 matplotlib.use("Agg")
+# What `make test` hands down is not meant for the make that a test calls.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
 # On matrices as small as these, two threads only wait for each other.
 torch.set_num_threads(1)
 
