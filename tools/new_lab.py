@@ -138,7 +138,7 @@ def main(argv=None):
     except (ValueError, FileExistsError) as error:
         return f"Nothing was written: {error}"
     print(f"\nPut this row into the README's table, and go on as {PAGE.name} says:\n")
-    print(row)
+    print(row.strip())
     return 0
 
 

@@ -192,7 +192,7 @@ def formulas(lab):
 def test_every_formula_is_converted(pages, lab):
     soup = copy.copy(soup_of(pages[f"{lab}_solutions.html"]))
     wanted = formulas(LABS[lab])
-    assert len(soup.select("math")) == len(wanted) > 10
+    assert len(soup.select("math")) == len(wanted) > 0
     assert len(soup.select("math[display=block]")) == sum(f[1] == "$" for f in wanted)
     for tag in soup.select("math, pre, code, style"):
         tag.decompose()
