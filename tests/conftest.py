@@ -9,17 +9,21 @@ import torch
 # Files that take long, the longest first, since the workers of pytest-xdist get whole
 # files in this order. `make quick` leaves them out.
 SLOW = (
-    "tests/teaching/test_mark_class.py",
     "tests/labs/test_shake.py",
-    "tests/teaching/test_sheets.py",
+    "tests/teaching/test_mark_class.py",
     "tests/teaching/test_run_notebook.py",
-    "tests/labs/test_session.py",
     "tests/teaching/test_student_copies.py",
+    "tests/labs/test_session.py",
+    "tests/labs/test_add_a_lab.py",
+    "tests/teaching/test_sheets.py",
     "tests/teaching/test_pdf.py",
+    "tests/tools/test_bench.py",
     "tests/teaching/test_handouts.py",
-    "tests/teaching/test_remote_answer.py",
-    "tests/labchecks/test_checks.py",
     "tests/labs/test_render.py",
+    "tests/tools/test_doctor.py",
+    "tests/labchecks/test_checks.py",
+    "tests/tools/test_hub.py",
+    "tests/teaching/test_remote_answer.py",
 )
 
 matplotlib.use("Agg")
