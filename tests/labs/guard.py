@@ -308,8 +308,7 @@ def arrows(folder):
         for each in sorted({e for node in ast.walk(tree) for e in _imports(node)}):
             if not any(f"{each}.".startswith(f"{a}.") for a in {own, *allowed}):
                 complaints.append(f"{name}: imports {each}: not in this room")
-        for node in ast.walk(tree):
-            complaints += [f"{name}: {words}" for words in _private_imports(node)]
+        complaints += [f"{name}: {words}" for words in _private_names(tree)]
     return complaints
 
 
@@ -404,11 +403,22 @@ def _imports(node):
     return [name for name in names if name not in sys.stdlib_module_names]
 
 
-def _private_imports(node):
-    if isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            if alias.name.startswith("_"):
-                yield f"imports {alias.name}, a private name of {node.module}"
+def _private_names(tree):
+    """Name what a module takes of another that isn't meant for it."""
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            ours = (node.module or "").split(".")[0] in PACKAGES
+            for alias in node.names:
+                if alias.name.startswith("_"):
+                    yield f"imports {alias.name}, a private name of {node.module}"
+                modules |= {alias.asname or alias.name} if ours else set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=attr) if (
+                module in modules and re.match(r"_(?!_)", attr)
+            ):
+                yield f"uses {module}.{attr}, a private name"
 
 
 def _misuse(node):

@@ -200,6 +200,22 @@ def test_an_arrow_upwards_is_caught(room, code, tmp_path):
     assert len(guard.arrows(folder)) == 1
 
 
+@pytest.mark.parametrize(
+    ("package", "code"),
+    [
+        ("teaching/marking", "from labchecks.student import _Printed"),
+        ("teaching/marking", "from labchecks import student\nstudent._settings()"),
+        ("labchecks", "from labhelpers import linalg as la\nx = la._signs"),
+    ],
+)
+def test_a_private_name_of_another_room_is_caught(package, code, tmp_path):
+    path = tmp_path / package / "lab99.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    (complaint,) = guard.arrows(tmp_path / package.split("/")[0])
+    assert "private name" in complaint
+
+
 def test_a_room_that_grows_is_caught(tmp_path):
     """Docstrings, comments and blank lines are free."""
     free = '"""Text\nand text."""\n\n# a comment\n'
