@@ -4,8 +4,6 @@ import os
 import shutil
 from contextlib import contextmanager
 
-from labhelpers._require import require
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
@@ -69,7 +67,8 @@ def print_page(running, page, *, paper="A4"):
     paper : str
         One of ``PAPERS``.
     """
-    require(paper in PAPERS, "paper", repr(paper), " or ".join(PAPERS))
+    if paper not in PAPERS:
+        raise ValueError(f"paper must be {' or '.join(PAPERS)}, got {paper!r}")
     context = running.new_context(offline=True)
     try:
         tab = context.new_page()

@@ -17,8 +17,6 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 
-from labhelpers._require import require
-
 # What stands in place of a solution, by where it stood.
 FUNCTION_STUB = "# YOUR CODE HERE ({title}), in place of the next line.\n"
 FUNCTION_STUB += "raise NotImplementedError"
@@ -106,8 +104,9 @@ def _clear(cell, title):
         raise ValueError(
             f"cell {cell.id!r} must have matching marks: {error}"
         ) from None
-    if cell.cell_type == "code" and cell.metadata.get("nbgrader"):
-        require(_parses(cell.source), "cell", repr(cell.id), "Python with its stub")
+    is_answer = cell.cell_type == "code" and cell.metadata.get("nbgrader")
+    if is_answer and not _parses(cell.source):
+        raise ValueError(f"cell must be Python with its stub, got {cell.id!r}")
 
 
 def _parses(source):

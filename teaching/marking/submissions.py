@@ -12,7 +12,6 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from labhelpers._require import require
 from teaching.marking import restore_cells
 
 MOST_BYTES = 30 * 2**20
@@ -62,14 +61,16 @@ def read(folder, copies):
         If there is no such folder, or nothing in it.
     """
     folder = Path(folder)
-    require(folder.is_dir(), "SUBMISSIONS", folder, "a folder that exists")
+    if not folder.is_dir():
+        raise ValueError(f"SUBMISSIONS must be a folder that exists, got {folder}")
     students = {}
     for path in sorted(folder.iterdir()):
         if JUNK.search(path.name + "/" * path.is_dir()):
             continue
         key, files = _entry(path, copies)
         students.setdefault(key, []).extend(files)
-    require(students, "SUBMISSIONS", folder, "a folder with submissions")
+    if not students:
+        raise ValueError(f"SUBMISSIONS must be a folder with submissions, got {folder}")
     numbered = enumerate(students.items(), start=1)
     return [
         _student(f"{number:04}-{_slug(name)}", name, files)

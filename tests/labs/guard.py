@@ -57,9 +57,9 @@ ARROWS = {
         "formulas": {"math_core", "nbconvert"},
         "handing_out": {"bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
-        | {"labhelpers._require", "teaching.formulas", "teaching.labs"},
+        | {"teaching.formulas", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
-        | {"labchecks", "labhelpers._require", "markupsafe", "math_core", "nbclient"}
+        | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
         | {"teaching.formulas", "teaching.labs"},
     },
