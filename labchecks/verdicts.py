@@ -50,7 +50,7 @@ class Check:
     def _repr_html_(self):
         colour = {True: "#009E73", False: "#D55E00", None: "#999999"}[self.passed]
         style = f"border-left: 4px solid {colour}; padding-left: 8px; "
-        style += "white-space: pre-wrap"
+        style += "white-space: pre-wrap; word-break: normal"
         return f'<pre style="{style}">{html.escape(repr(self))}</pre>'
 
     def require(self):
