@@ -44,7 +44,7 @@ def _descent(A, B, z):
 
 @cases("4.1", Loss(ONE), sizes=[(5, 2, 7), (4, 3, 6)], dtypes=BOTH)
 def autoencoder_loss(rng, n, k, examples):
-    """Compare autoencoder_loss and its gradient with the closed forms."""
+    """Compare autoencoder_loss with the formula, and its gradient with autograd's."""
     A, B, z = given = _problem(rng, n, k, examples)
     by_book, E = _descent(*given), z - A @ (B @ z)
     right, size = by_book.value([A, B]), np.abs(E).sum()

@@ -82,7 +82,7 @@ def _problem(rng, n, k, m):
 
 @cases("5.2", Loss(ONE), sizes=[(6, 2, 4), (5, 3, 7), (40, 2, 5)], dtypes=BOTH)
 def minibatch_loss(rng, n, k, m):
-    """Compare minibatch_loss and its gradient with formulas, and count its work."""
+    """Compare minibatch_loss and its gradient with a formula's, and count its work."""
     *given, descent = A, B, Z, _ = _problem(rng, n, k, m)
     if n == 40:
         cheap, size = 2 * m * n * k, f"for {m} pictures of {n} pixels, k = {k}"
@@ -293,8 +293,8 @@ def orthogonal(rng, m, n):
 
 prediction = predictions(
     "05",
-    ratio="c-n1|O-{ow5QVSulr2#RL2ae3C?{aS231{5oJnmZwk!WAM2JiE2t65gXv>C$J=V;;H=oA)ebE#pidCI&Z5<bf+oQx+DsEAH*a%HCf>dUJ?ICP5L75{?&UR4*zfCoE3`!?VHut222CJOML~{vmK{%0ex!O7s0|yT;Z5%rYN#@8|gvq)A?VOsurg211BG@D{<6K=)|6|HhVLRSJ1xWH()i6=F>^zk5fvL-F&-JD$L9LAe>l#66_UL(Hw-DX|u3TQa?4NNKN%GZE$m+hWgtEg6UK7laoG8WM)aPx~<qS3{!M+5Okm#M&8SQU#=5ikJkOSyQ85NBg5+fW1we0eDws~wSyv^^{C7<OBJf2qTO;vm!egI0Dmnr",
+    ratio="c-n1INp8b14E)N#XTxw)Bmwe?_Rvca<RHsTB-j!IEp?5e@92a2u~LqcQxDom4mmSA9;;1NquRD*cO0lX-7hu1BzZvf&KXY4NXGgBe1_)ill2!|1NT{{c#s?gf|8XcE;SNxAY0;?)LbJn6t2pKlI?=h1Eq*)IFCKFQT{>&go(p|ZkFQc)Hvd-bYcPdac)+s|8Xi%%{?7p6O4-3w(!|?6e6sTiBw<8p4<JVhUz#c>{=x2DB?^Lg@xgRz{)F{Q2G}-3q<<5tWEQ9OQ^hf0*797IyFc)g~{+p@=C#e-iPA%=XR2pa2YD1NNIzs)hP$6m*Kn^=IKLr>C($QE~bh<H~6Zl!R!3SLEy`0L_BSG`&G_eL{ojA{s6udpkx",
     test_loss="c-l?S!D_=W3<ls=`SH1gu`(FF?HzU*r3W=uYEj1umP09{?_MP-Y!_kSU-E~K$3S6+a1JN0%kkIi0pSZnR;@^yqd`l)WAL^m#w2~4E1NgeAPqM%^g2#+<A|Z^*x}oAjjds#)+f(WWiXj=UH5#v`9x$pEE}aFs~N=b{<#B{xW3aWNs)4SN%s40le+FlXN+|Bn3OAY0KGykA!Hd{r3IAppO&&*dE4#-b1~-f@79p0M(1f+SU&BBafPfnOFHMc{luA(<dV2{;c<EbHpy)g",
     copies="c-n1{L2kn!5Jj)@<u&mEvg;YzO%-)9vBw4(g9SqztLoi5IEfNfT`>%A_<#QC)O69uk{W~NoZM(7aL)DCvyk)6*RwSEe$YoWpRr)34PsrG5C`0zKp6yIt|e_pIDyc_S*gT~Q06nI3M}r*9xh~I>g#k2Y>*=cUiGJ5N3xB@_ZZ!Ub>Qr&n+_EE!)l$dGRxNfas8hw+R2-%T;{vcGKXBtH&cZ%!~~|!?#f53PV8<(39&pINR04K#IqhM_b}JRne}mG#Zvncn_Bs>j4UaJk+W2CQK=wmBrz6GF5Dy2PUv;_L5y}NWyVSu&SvjF1F=yRWAJr5&fMbNQd)3Rgww>9w5NIDq#=Y2E7SC%+%`X7zbR;~>H",
-    steps="c-n1HOKQVF486+3YhxyDQc9q==%$1$#<m;}u}5Y`ZZM_L270RAp@+yxDt}T4bTf>kC%w;Zmk9Zoq)6)Cmx0RZFE#hkdM)-hRf@M6zeV!GJz6_JYUhvO3XRQS)>~~*pz%d#gTOZI4^tT>=$E3Pbb$(S>~RQmLO#Ie+$(mx7D_k|vPG>M)TK~r#qmjMD0#(A31L1iJCR<=Pso_v`1nubD8u({P5~P;Nk!#?Dk`|`*pruuDgF_ul9}dVrbrQaS*yg6N{X7!sK_4GA-D5HDP2nuHY&d#vfEHq*|VMqRtPSt0~sUu`M#V#@r0FGn{?t>OfR#q%lSjcCR;yh$`+L^gv01+l^J91?zJ~+%<z0oNi{`yvY{FDY^tcMi;V$wT-2J``~DXI@Un{",
+    steps="c-n1{!EVAp3`BorlyihQv_0@0y;O+9hIPmaVxzSKjjH~8y&GB-sh7y!jAx#`-#13AO^arjIA)5qwm~Kh?9E}-wfI`}J2W3MVGJ{DNPLF$xP%Vdmz_UQrt-x#WJ9<JpK7a?y(Bfnl<8<m7^h5kbTdLHlWU7xjz|m&$H6D)+QOq<CwCj*;k{fUOyvBSQMwUVrEXSx{Kr@@cp5v(c->Z1^eH>hQO2t<vDGB~3v!Yr=52{+q4F5(Es-OsU#Ad-vu`Nl^2a07NQ$7I&+}$|R4031-Q$_AWLo`mFj`hG-JRUtg@YTKR7M0tvfcAg2r(*{KCMVt%F?G&CR?a~Z&$2vqdY&@z7Ib^uC_4",
 )

@@ -15,7 +15,6 @@ from tests import ROOT
 from tests.labs import guard
 from tools import new_lab
 
-pytestmark = pytest.mark.slow
 PAGE = new_lab.PAGE.read_text(encoding="utf-8")
 TITLE = "Measure a misfit"
 LAST = max(path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
