@@ -213,13 +213,14 @@ def load_cifar10(root=None, *, split="train"):
 def scale_pixels(pixels):
     """Return uint8 pixels as float32 from −1 (dark) to 1 (bright), the same shape.
 
+    An array becomes an array, a tensor a tensor on its device.
+
     Examples
     --------
     >>> scale_pixels(np.array([0, 51, 255], dtype=np.uint8))
     array([-1. , -0.6,  1. ], dtype=float32)
     """
-    scaled = np.array(pixels, dtype=np.float32)
-    scaled /= 127.5
+    scaled = pixels / np.float32(127.5)
     scaled -= 1
     return scaled
 

@@ -1,5 +1,6 @@
 """Many images: training on a batch of them at a time, from disk if need be."""
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -7,32 +8,81 @@ import torch
 from torch.nn.functional import mse_loss
 from tqdm.auto import tqdm
 
-from labhelpers._require import require, require_count
+from labhelpers._require import require, require_count, require_finite
 from labhelpers.data import scale_pixels
 from labhelpers.descent import learning_rates, normal
 
 
 class MinibatchAutoencoder(NamedTuple):
-    """``z ≈ A @ (B @ z)`` for one image z: A (pixels, k), B (k, pixels), float32.
+    """``z ≈ A @ (B @ z)`` for one image z: A (pixels, k), B (k, pixels).
 
     ``losses`` (steps,): the mean of ``½ ‖z − A B z‖²`` over each mini-batch, before its
-    update. ``ratio``: the mean over all images at the end over the floor, None where no
-    floor was given or an interrupt left no time. ``interrupted``: whether there was.
+    update; ``diverged``, whether one is infinite or NaN. ``ratio``: the mean over all
+    images at the end over the floor, None where no floor was given or an interrupt left
+    no time. ``interrupted``: whether there was one; fewer losses are there then.
 
     Examples
     --------
     >>> images, fit = torch.eye(4), train_autoencoder_minibatch
     >>> run = fit(images, 3, num_epochs=2, batch_size=2, seed=0)
-    >>> run.A.shape, run.losses.shape, run.ratio, run.interrupted
-    (torch.Size([4, 3]), torch.Size([4]), None, False)
+    >>> run.A.shape, run.losses.shape, run.ratio, run.diverged, run.interrupted
+    (torch.Size([4, 3]), torch.Size([4]), None, False, False)
     """
 
     A: torch.Tensor
     B: torch.Tensor
     losses: torch.Tensor
+    diverged: bool
     ratio: float | None
     interrupted: bool
     params = property(lambda self: self[:2])
+
+
+@torch.no_grad()
+def scaled_step(A, z, *, lr, damping=0.03):
+    """Take one step of scaled descent on a batch; the encoder is always the best one.
+
+    With orthonormal columns of A the best encoder (AᵀA)⁻¹Aᵀ is Aᵀ. The loss is flat
+    along it, so the gradient of A alone is the whole gradient: ``A C − zᵀY / m``, for
+    the codes ``Y = z A`` and ``C = YᵀY / m``. It is multiplied by C⁻¹, as Tong, Ma and
+    Chi (2021, JMLR 22) do for the factorisation. The columns are then made orthonormal,
+    which changes neither their space nor the step after.
+
+    Parameters
+    ----------
+    A : Tensor, shape (pixels, k)
+        Its columns are orthonormal.
+    z : Tensor, shape (m, pixels)
+        One image a row. With less than some k of them, C says little.
+    lr : float
+        From 0 to 1. With 1 on all images this is alternating least squares.
+    damping : float
+        Add this much of C's mean eigenvalue to each: weak ones are noisy in a batch.
+
+    Returns
+    -------
+    A : Tensor, shape (pixels, k)
+        Its columns are orthonormal.
+    loss : Tensor, a scalar
+        The mean of ``½ ‖z − A Aᵀ z‖²`` before the step, to rounding of ``½ ‖z‖²``.
+
+    Examples
+    --------
+    >>> A, z = torch.tensor([[1.0], [0.0]]), torch.tensor([[3.0, 4.0]])
+    >>> scaled_step(A, z, lr=1, damping=0)
+    (tensor([[0.6000],
+            [0.8000]]), tensor(8.))
+    """
+    Y = z @ A
+    C = Y.T @ Y / len(z)
+    loss = (torch.linalg.vector_norm(z) ** 2 / len(z) - C.trace()) / 2  # Pythagoras
+    gradient = torch.addmm(z.T @ Y, A, C, beta=-1 / len(z))
+    tiny = torch.finfo(A.dtype).tiny
+    C.diagonal().add_((damping * C.diagonal().mean()).clamp(min=tiny))
+    A = A - lr * torch.cholesky_solve(gradient.T, torch.linalg.cholesky(C)).T
+    lower = torch.linalg.cholesky(A.T @ A)
+    A = torch.linalg.solve_triangular(lower.T, A, upper=True, left=False)
+    return A, loss.clamp(min=0)
 
 
 class Muon(torch.optim.Optimizer):
@@ -71,6 +121,7 @@ def orthogonalise(gradient):
     """Return ``U @ Vt`` of ``gradient = U @ diag(s) @ Vt``: every s > 0 becomes 1.
 
     Singular values below a millionth of the largest stay small: they may be rounding.
+    Where an entry is not finite, all become NaN.
 
     Examples
     --------
@@ -80,6 +131,8 @@ def orthogonalise(gradient):
     rows, columns = gradient.shape
     if rows < columns:
         return orthogonalise(gradient.T).T
+    if not gradient.isfinite().all():
+        return gradient * torch.nan
     tall = gradient.double()
     values, axes = torch.linalg.eigh(tall.T @ tall)  # s², and the rows of Vt
     tiny = torch.finfo(torch.float64).tiny
@@ -87,8 +140,19 @@ def orthogonalise(gradient):
     return (tall @ (axes * scales @ axes.T)).to(gradient)
 
 
+@torch.enable_grad()
 def train_autoencoder_minibatch(
-    images, k, *, num_epochs, batch_size=256, lr=0.02, optimizer=Muon, floor=None, seed
+    images,
+    k,
+    *,
+    num_epochs=1,
+    batch_size=1024,
+    lr=1.0,
+    optimizer=None,
+    floor=None,
+    device=None,
+    start=None,
+    seed,
 ):
     """Train a linear autoencoder on the mean of ``½ ‖z − A B z‖²`` over many images.
 
@@ -96,73 +160,101 @@ def train_autoencoder_minibatch(
     ----------
     images : array or Tensor, shape (n, pixels)
         One image a row. uint8 is scaled to [−1, 1] a batch at a time, and may be mapped
-        from disk; floating point is taken as it is.
+        from disk. Floating point is taken as it is; its largest entry has a size from
+        1e-15 to 1e15, or is 0. float64 is computed in float64, all else in float32.
     k : int
         The number of hidden units, from 1 to ``pixels``.
     num_epochs : int
         The number of passes over all images, at least 1.
     batch_size : int
-        From 1 to n. The last batch of an epoch may be smaller.
+        At most so many images are in a batch; all batches are of one size, give or take
+        an image. For scaled descent, several times k.
     lr : float
-        The learning rate of the first step. It falls to 0 in a straight line.
-    optimizer : callable
-        ``optimizer(params, lr=lr)``, such as :class:`Muon` or ``torch.optim.Adam``.
+        The learning rate of the first step. It falls to 0 in a straight line. Scaled
+        descent takes at most 1.
+    optimizer : callable, optional
+        ``optimizer(params, lr=lr)``, such as :class:`Muon` or ``torch.optim.Adam``; its
+        ``step()`` needs no closure. Without it, each step is a :func:`scaled_step`.
     floor : float, optional
         The least loss there is, as from ``linalg.principal_components``.
+    device : torch.device or str, optional
+        Where to train, if not where the images are. Results return to the images.
+    start : (Tensor, Tensor), optional
+        A and B, shapes as in :class:`MinibatchAutoencoder`; drawn, N(0, 1 / pixels). Of
+        A, scaled descent takes the space of the columns, which must be independent.
     seed : int
-        Of the start, N(0, 1 / pixels), and of the order of the images.
+        Of a drawn start, and of the order of the images.
 
     Returns
     -------
     MinibatchAutoencoder
-        An interrupt (``KeyboardInterrupt``) is no error: what has been learned so far
-        comes back.
+        After scaled descent the columns of A are orthonormal, and B is Aᵀ. An interrupt
+        (``KeyboardInterrupt``) is no error: what has been learned so far comes back.
 
     Examples
     --------
     >>> z, floor = torch.eye(4), 3 / 8  # half of three eigenvalues of 1/4
-    >>> fit = train_autoencoder_minibatch
-    >>> round(fit(z, 1, num_epochs=100, batch_size=4, floor=floor, seed=0).ratio, 1)
+    >>> run = train_autoencoder_minibatch(z, 1, num_epochs=5, floor=floor, seed=0)
+    >>> round(run.ratio, 3)
     1.0
     """
     n, pixels = _require_images(images)
     require_count("k", k, 1, pixels)
     require_count("num_epochs", num_epochs)
-    require_count("batch_size", batch_size, 1, n)
-    require_count("seed", seed, 0)
-    require(learning_rates(lr).ndim == 0, "lr", repr(lr), "a single number")
-    require(floor is None or floor > 0, "floor", floor, "positive, or left out")
+    require_count("batch_size", batch_size)
+    require_count("seed", seed, 0, 2**63 - 1)
+    rate, scaled = learning_rates(lr), optimizer is None
+    allowed = "a single number" + (", at most 1 for scaled descent" if scaled else "")
+    fits = rate.ndim == 0 and (rate <= 1 or not scaled)
+    require(fits, "lr", repr(lr), allowed)
+    positive = floor is None or (not isinstance(floor, bool) and 0 < floor < torch.inf)
+    require(positive, "floor", floor, "a positive number, or left out")
+    home = images.device if isinstance(images, torch.Tensor) else "cpu"
+    device = home if device is None else _require_device(device)
     g = torch.Generator().manual_seed(seed)
-    std = pixels**-0.5  # columns of A, rows of B of length about 1
-    A = normal(pixels, k, std=std, generator=g, dtype=torch.float32).requires_grad_()
-    B = normal(k, pixels, std=std, generator=g, dtype=torch.float32).requires_grad_()
-    stepper = optimizer([A, B], lr=lr)
-    steps = num_epochs * -(-n // batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(stepper, lambda t: 1 - t / steps)
-    losses, interrupted = [], False
+    A, B = _start(start, [(pixels, k), (k, pixels)], std=pixels**-0.5, generator=g)
+    A = _orthonormal(A) if scaled else A
+    dtype = torch.float64 if str(images.dtype).endswith("float64") else torch.float32
+    A, B = A.to(device, dtype, copy=True), B.to(device, dtype, copy=True)
+    if not scaled:
+        with _blamed_on(optimizer):
+            stepper = optimizer([A.requires_grad_(), B.requires_grad_()], lr=lr)
+    losses, ratio, interrupted = [], None, False
+    batches = -(-n // batch_size)
+    steps = num_epochs * batches
     no_bars = bool(os.environ.get("TQDM_DISABLE"))  # overlooked in notebooks by tqdm
     try:
         with tqdm(total=steps, unit="batch", disable=no_bars) as progress:
             for _ in range(num_epochs):
-                for rows in torch.randperm(n, generator=g).split(batch_size):
-                    loss = _image_loss(A, B, _image_batch(images, rows))
-                    stepper.zero_grad()
-                    loss.backward()
-                    stepper.step()
-                    schedule.step()
+                for rows in torch.randperm(n, generator=g).tensor_split(batches):
+                    z, rate = _batch(images, rows, A), lr * (1 - len(losses) / steps)
+                    if scaled:
+                        A, loss = scaled_step(A, z, lr=rate)
+                    else:
+                        for group in stepper.param_groups:
+                            group["lr"] = rate
+                        loss = _image_loss(A, B, z)
+                        stepper.zero_grad()
+                        loss.backward()
+                        with _blamed_on(optimizer):
+                            stepper.step()
                     losses.append(loss.item())
                     progress.update()
                     progress.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     except KeyboardInterrupt:
         interrupted = True
-    A, B = A.detach(), B.detach()
+    A, B = A.detach(), A.T.clone() if scaled else B.detach()
     try:
         ratio = None if floor is None else mean_image_loss(A, B, images) / floor
     except KeyboardInterrupt:
-        ratio, interrupted = None, True
-    return MinibatchAutoencoder(A, B, torch.tensor(losses), ratio, interrupted)
+        interrupted = True
+    losses = torch.tensor(losses, dtype=dtype)
+    diverged = not bool(losses.isfinite().all())
+    A, B, losses = A.to(home), B.to(home), losses.to(home)
+    return MinibatchAutoencoder(A, B, losses, diverged, ratio, interrupted)
 
 
+@torch.no_grad()
 def mean_image_loss(A, B, images, *, batch_size=1000):
     """Return the mean of ``½ ‖z − A B z‖²`` over all images (n, pixels), a float.
 
@@ -172,8 +264,8 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
     1.5
     """
     batches = torch.arange(len(images)).split(batch_size)
-    losses = [len(r) * _image_loss(A, B, _image_batch(images, r)) for r in batches]
-    return float(sum(losses)) / len(images)
+    losses = [len(r) * _image_loss(A, B, _batch(images, r, A)).item() for r in batches]
+    return sum(losses) / len(images)
 
 
 def _image_loss(A, B, z):
@@ -181,12 +273,50 @@ def _image_loss(A, B, z):
     return mse_loss((z @ B.T) @ A.T, z, reduction="sum") / (2 * len(z))
 
 
-def _image_batch(images, rows):
-    """Return these rows as float32; uint8 becomes −1 … 1."""
-    batch = torch.as_tensor(images[rows.numpy()])
+@contextlib.contextmanager
+def _blamed_on(optimizer):
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError) as error:
+        allowed = "a class of optimizers whose step needs no closure"
+        require(False, "optimizer", f"{optimizer!r} ({error})", allowed)
+
+
+def _batch(images, rows, like):
+    """Return these rows, uint8 as −1 … 1, in the dtype and on the device of another."""
+    batch = torch.as_tensor(images[rows.numpy()]).detach().to(like.device)
     if batch.dtype == torch.uint8:
-        batch = torch.from_numpy(scale_pixels(batch.numpy()))
-    return batch.float()
+        batch = scale_pixels(batch)
+    return batch.to(like.dtype)
+
+
+def _start(start, shapes, *, std, generator):
+    """Return A and B, drawn or given."""
+    if start is None:
+        return [normal(*shape, std=std, generator=generator) for shape in shapes]
+    pair = isinstance(start, (tuple, list)) and len(start) == 2
+    require(pair, "start", type(start).__name__, "a pair of tensors (A, B)")
+    for p, shape in zip(start, shapes):
+        require_finite("start", p, ndim=[2])
+        seen = tuple(p.shape)
+        require(seen == shape, "start", f"shape {seen}", f"of shape {shape}")
+    return [p.detach() for p in start]
+
+
+def _orthonormal(A):
+    """Return an orthonormal basis of the space that the columns of A span."""
+    Q, R = torch.linalg.qr(A.double().cpu())
+    lengths = torch.linalg.vector_norm(R, dim=0)
+    independent = bool((R.diagonal().abs() > 1e-6 * lengths).all())
+    require(independent, "start", "dependent ones", "an A with independent columns")
+    return Q
+
+
+def _require_device(device):
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError):  # by kind of device
+        return require(False, "device", repr(device), "one that torch finds here")
 
 
 def _require_images(images):
@@ -194,11 +324,21 @@ def _require_images(images):
     shape = tuple(getattr(images, "shape", ()))
     filled = len(shape) == 2 and 0 not in shape
     require(filled, "images", f"shape {shape}", "a non-empty matrix, one image a row")
-    dtype = str(images.dtype).removeprefix("torch.")
-    known = dtype == "uint8" or dtype.startswith("float")
-    require(known, "images", f"dtype {dtype}", "of uint8 or floating point")
+    dtype = str(getattr(images, "dtype", type(images))).removeprefix("torch.")
+    known = "uint8", "float16", "bfloat16", "float32", "float64"
+    require(dtype in known, "images", f"dtype {dtype}", "of uint8 or floating point")
+    layout = str(getattr(images, "layout", "strided"))
+    device = str(getattr(images, "device", "cpu"))
+    whole = "strided" in layout and device != "meta" and not hasattr(images, "mask")
+    seen = f"{type(images).__name__} {layout}, device {device}"
+    require(whole, "images", seen, "dense, without a mask, and filled")
     if dtype != "uint8":
+        like = torch.empty(0, dtype=torch.float64)
         batches = torch.arange(len(images)).split(1000)
-        finite = all(_image_batch(images, rows).isfinite().all() for rows in batches)
-        require(finite, "images", "NaN or infinity in it", "finite everywhere")
+        sizes = [_batch(images, rows, like).abs().max() for rows in batches]
+        size = torch.stack(sizes).max().item()
+        allowed = "finite, the largest entry of a size from 1e-15 to 1e15, or 0"
+        require(
+            size == 0 or 1e-15 <= size <= 1e15, "images", f"a size of {size}", allowed
+        )
     return shape

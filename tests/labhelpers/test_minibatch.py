@@ -258,23 +258,37 @@ def test_an_epoch_sees_every_image_once():
     first, second = asked[:N], asked[N:]
     assert sorted(first) == sorted(second) == list(range(N))
     assert first != second
-    sizes = torch.tensor([64.0] * 7 + [52.0])
+    sizes = torch.tensor([63.0] * 4 + [62.0] * 4)
     mean = (result.losses[:8] * sizes).sum() / N
     loss = minibatch.mean_image_loss(result.A, result.B, IMAGES)
     assert mean.item() == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize(("n", "batches"), [(256, 1), (257, 2)])
-def test_a_batch_has_256_images_where_nothing_is_said(n, batches):
-    arguments = {"num_epochs": 1, "seed": 0}
-    result = minibatch.train_autoencoder_minibatch(IMAGES[:n], K, **arguments)
+@pytest.mark.parametrize(("n", "batches"), [(500, 1), (1024, 1), (1025, 2)])
+def test_an_epoch_of_batches_of_1024_where_nothing_is_said(n, batches):
+    images = np.tile(IMAGES, (3, 1))[:n]
+    result = minibatch.train_autoencoder_minibatch(images, K, seed=0)
     assert result.losses.shape == (batches,)
 
 
-def test_what_is_not_said_is_muon_at_a_rate_of_a_fiftieth():
-    long = train(batch_size=256, lr=0.02, optimizer=minibatch.Muon)
-    short = minibatch.train_autoencoder_minibatch(IMAGES, K, num_epochs=2, seed=0)
+def test_batches_are_of_one_size_give_or_take_an_image():
+    """A small batch at the end would step as far, on what few images say."""
+    images, sizes = Watched(IMAGES), []
+    images.rows = type("Noted", (), {"__getitem__": lambda _, r: take(r)})()
+
+    def take(rows):
+        sizes.append(len(rows))
+        return IMAGES[rows]
+
+    train(images, num_epochs=1, batch_size=N - 1)
+    assert sizes == [N // 2, N // 2]
+
+
+def test_what_is_not_said_is_scaled_descent_at_a_rate_of_1():
+    short = minibatch.train_autoencoder_minibatch(IMAGES, K, seed=0)
+    long = train(num_epochs=1, batch_size=1024, lr=1, optimizer=None)
     assert torch.equal(short.losses, long.losses)
+    assert torch.equal(short.A, long.A)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, N - 1, N])
@@ -284,16 +298,23 @@ def test_batches_of_every_size_train(batch_size):
     assert result.losses.isfinite().all()
 
 
-@pytest.mark.parametrize("k", [1, PIXELS])
-def test_one_hidden_unit_trains_and_as_many_as_pixels(k):
-    result = train(k=k, num_epochs=20)
+def test_one_hidden_unit_trains():
+    result = train(k=1, num_epochs=20)
     assert result.losses[-1] < result.losses[0]
+
+
+def test_as_many_hidden_units_as_pixels_lose_nothing():
+    result = train(k=PIXELS)
+    zero = pytest.approx(0, abs=1e-6 * float((SCALED**2).sum(axis=1).mean()))
+    assert minibatch.mean_image_loss(result.A, result.B, IMAGES) == zero
+    assert result.losses.min() >= 0
+    assert result.losses.max().item() == zero
 
 
 def test_no_more_than_a_batch_is_ever_asked_for():
     images = Watched(IMAGES)
     train(images, batch_size=64)
-    assert images.most == 64
+    assert images.most == 63
     train(images, batch_size=64, floor=FLOOR)
     assert images.most <= 1000
 
@@ -327,8 +348,9 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_the_same_images_in_another_form_train_the_same(kind, tmp_path, usual):
     result = train(kind(tmp_path), floor=FLOOR)
-    torch.testing.assert_close(result.A, usual.A, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(result.losses, usual.losses, rtol=1e-4, atol=1e-5)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5, "check_dtype": False}
+    torch.testing.assert_close(result.A, usual.A, **tolerance)
+    torch.testing.assert_close(result.losses, usual.losses, **tolerance)
     assert result.ratio == pytest.approx(usual.ratio, rel=1e-4)
 
 
@@ -348,6 +370,198 @@ def test_training_leaves_no_trace_of_itself(kind):
     assert (images == before).all()
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+# --- Scaled descent ------------------------------------------------------------------
+
+
+def problem(seed=0, m=60, pixels=12, k=3):
+    """Return orthonormal A (pixels, k) and z (m, pixels) of a falling spectrum."""
+    rng = np.random.default_rng(seed)
+    A = np.linalg.qr(rng.normal(size=(pixels, k)))[0]
+    z = rng.normal(size=(m, pixels)) * 0.7 ** np.arange(pixels)
+    return A, z
+
+
+def projector(A):
+    return A @ np.linalg.pinv(A)
+
+
+@pytest.mark.parametrize("damping", [0, 0.03, 1.0])
+@pytest.mark.parametrize("lr", [0.1, 0.5, 1.0])
+def test_a_scaled_step_is_the_formula(lr, damping):
+    A, z = problem()
+    m, k = len(z), A.shape[1]
+    Y = z @ np.linalg.pinv(A).T
+    C = Y.T @ Y / m
+    gradient = -(z - Y @ A.T).T @ Y / m
+    scaled = gradient @ np.linalg.inv(C + damping * np.trace(C) / k * np.eye(k))
+    new, loss = minibatch.scaled_step(
+        *map(torch.tensor, (A, z)), lr=lr, damping=damping
+    )
+    np.testing.assert_allclose(projector(new.numpy()), projector(A - lr * scaled))
+    np.testing.assert_allclose(new.T @ new, np.eye(k), atol=1e-12)
+    np.testing.assert_allclose(loss, ((z - Y @ A.T) ** 2).sum() / (2 * m))
+
+
+def test_the_gradient_with_the_encoder_held_fixed_is_the_whole_gradient():
+    """The envelope theorem: where B is best, the loss does not change with it."""
+    A, z = map(torch.tensor, problem())
+    A.requires_grad_()
+    B = torch.linalg.pinv(A)
+
+    def gradient(B):
+        loss = ((z - z @ B.T @ A.T) ** 2).sum() / (2 * len(z))
+        return torch.autograd.grad(loss, A, retain_graph=True)[0]
+
+    torch.testing.assert_close(gradient(B.detach()), gradient(B))
+    assert not torch.allclose(gradient(B.detach() + 0.1), gradient(B))
+
+
+def test_a_whole_step_on_all_images_is_least_squares():
+    A, z = problem()
+    new, _ = minibatch.scaled_step(*map(torch.tensor, (A, z)), lr=1, damping=0)
+    best = np.linalg.lstsq(z @ A, z, rcond=None)[0].T
+    np.testing.assert_allclose(projector(new.numpy()), projector(best), atol=1e-12)
+
+
+def test_scaled_descent_reaches_the_floor():
+    """Where batches say what all images say; scikit-learn knows the floor."""
+    svd = TruncatedSVD(K, algorithm="arpack").fit(SCALED.astype(np.float64))
+    floor = ((SCALED**2).sum() - (svd.singular_values_**2).sum()) / (2 * N)
+    result = train(num_epochs=100, batch_size=N, floor=float(floor))
+    assert result.ratio == pytest.approx(1, abs=1e-4)
+    np.testing.assert_allclose(result.A.T @ result.A, np.eye(K), atol=1e-5)
+    assert torch.equal(result.B, result.A.T)
+    assert result.A.data_ptr() != result.B.data_ptr()
+
+
+def test_scaled_descent_beats_its_rivals_at_their_best():
+    ratios = {}
+    for optimizer, rates in {
+        None: [1.0],
+        minibatch.Muon: [0.01, 0.03, 0.1, 0.3],
+        torch.optim.Adam: [0.01, 0.03, 0.1, 0.3],
+        torch.optim.SGD: [0.1, 0.3, 1.0],
+    }.items():
+        runs = [train(lr=lr, optimizer=optimizer, floor=FLOOR) for lr in rates]
+        ratios[optimizer] = min(run.ratio for run in runs if not run.diverged)
+    assert min(ratios, key=ratios.get) is None
+    assert ratios[None] < 1.02
+
+
+def test_single_precision_is_exact_enough():
+    """Against the same run in float64; both end where the same noise leaves them."""
+    single, double = (train(SCALED.astype(t), floor=FLOOR) for t in ("f4", "f8"))
+    assert double.A.dtype == double.losses.dtype == torch.float64
+    assert single.ratio == pytest.approx(double.ratio, abs=1e-6)
+    assert linalg.principal_angles(single.A.numpy(), double.A.numpy()).max() < 1e-5
+    torch.testing.assert_close(
+        single.losses.double(), double.losses, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e30])
+def test_a_start_of_any_scale_and_any_basis_is_the_same_start(scale):
+    """Lab 02's freedom: A G spans what A spans."""
+    A, B = (p.detach().double() for p in drawn())
+    G = torch.linalg.qr(torch.randn(K, K, dtype=torch.float64))[0] * scale
+    G[:, 0] *= 1e-4
+    one, two = (train(start=(X, B), floor=FLOOR) for X in (A, A @ G))
+    torch.testing.assert_close(two.A @ two.B, one.A @ one.B, rtol=0, atol=1e-3)
+    assert two.ratio == pytest.approx(one.ratio, abs=1e-3)
+
+
+def test_a_run_can_go_on_where_another_ended():
+    first = train(num_epochs=3, optimizer=Recorder, lr=0.01)
+    before = [p.clone() for p in first.params]
+    train(num_epochs=1, optimizer=Recorder, lr=0.01, start=first.params)
+    for went_on, ended, kept in zip(Recorder.last.before[0], before, first.params):
+        assert torch.equal(went_on, ended)
+        assert torch.equal(kept, ended)
+    again = train(batch_size=N, num_epochs=1, start=train(num_epochs=9).params)
+    assert again.losses[0].item() < 1.01 * FLOOR
+
+
+def images_of_one_kind(n, pixels, kind):
+    rng = np.random.default_rng(0)
+    rows = {
+        "zero": np.zeros((n, pixels)),
+        "constant": np.full((n, pixels), -0.7),
+        "one picture": np.tile(rng.normal(size=pixels), (n, 1)),
+        "rank 2": rng.normal(size=(n, 2)) @ rng.normal(size=(2, pixels)),
+        "noise": rng.normal(size=(n, pixels)),
+    }
+    return rows[kind]
+
+
+@pytest.mark.parametrize("kind", ["zero", "constant", "one picture", "rank 2", "noise"])
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+@pytest.mark.parametrize(
+    ("n", "k", "batch_size"), [(40, 4, 40), (40, 4, 3), (3, 10, 3), (1, 4, 1)]
+)
+def test_images_that_leave_codes_unused_end_near_their_floor(
+    kind, scale, n, k, batch_size
+):
+    """Fewer pictures than codes, a batch smaller than k, pictures all alike."""
+    images = (scale * images_of_one_kind(n, 12, kind)).astype(np.float32)
+    result = train(images, k, num_epochs=30, batch_size=batch_size)
+    assert not result.diverged
+    np.testing.assert_allclose(result.A.T @ result.A, np.eye(k), atol=1e-4)
+    squares = np.linalg.svd(images.astype(np.float64), compute_uv=False) ** 2
+    loss = minibatch.mean_image_loss(result.A, result.B, images)
+    most = 1.3 * squares[k:].sum() + 2e-3 * squares.sum()
+    assert loss <= most / (2 * n)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, minibatch.Muon])
+def test_a_run_that_diverges_says_so(optimizer):
+    result = train(lr=1e30, optimizer=optimizer, floor=FLOOR)
+    assert result.diverged is True
+    assert train().diverged is False
+
+
+# --- Devices and dtypes --------------------------------------------------------------
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"),
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.uint8])
+@pytest.mark.parametrize("optimizer", [None, minibatch.Muon])
+def test_tensors_train_where_they_are(device, dtype, optimizer, usual):
+    images = torch.tensor(IMAGES if dtype == torch.uint8 else SCALED).to(device, dtype)
+    result = train(images, optimizer=optimizer, lr=0.2 if optimizer else 1, floor=FLOOR)
+    assert {x.device for x in result[:3]} == {images.device}
+    assert result.ratio < (1.02 if optimizer is None else 3)
+    if optimizer is None:
+        assert result.ratio == pytest.approx(usual.ratio, rel=1e-4)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_array_goes_to_the_device_and_its_result_comes_back(device, usual):
+    result = train(IMAGES, device=device, floor=FLOOR)
+    assert {str(x.device) for x in result[:3]} == {"cpu"}
+    assert result.ratio == pytest.approx(usual.ratio, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_step_and_the_loss_work_on_any_device(dtype):
+    """The device "meta" has shapes alone: a tensor of the CPU's would not fit to it."""
+    A, z = (
+        torch.empty(shape, dtype=dtype, device="meta") for shape in [(12, 3), (5, 12)]
+    )
+    new, loss = minibatch.scaled_step(A, z, lr=0.5)
+    assert new.shape == A.shape
+    assert new.device == loss.device == A.device
+    assert new.dtype == loss.dtype == dtype
+    assert minibatch._image_loss(A, A.T, z).shape == ()
 
 
 # --- Muon ----------------------------------------------------------------------------
@@ -371,6 +585,7 @@ def test_orthogonalising_lifts_weak_directions_and_leaves_absent_ones():
     one = minibatch.orthogonalise(5 * U[:, :1] @ V[:, :1].T)
     torch.testing.assert_close(one, U[:, :1] @ V[:, :1].T)
     assert not minibatch.orthogonalise(torch.zeros(6, 4)).any()
+    assert minibatch.orthogonalise(weak / 0).isnan().all()
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch before 2.9")
@@ -459,7 +674,7 @@ def test_another_error_is_not_an_interrupt():
         def step(self, closure=None):
             raise RuntimeError("broken")
 
-    with pytest.raises(RuntimeError, match="broken"):
+    with pytest.raises(ValueError, match="broken"):
         train(optimizer=Broken)
 
 
@@ -478,22 +693,45 @@ WITH_NAN[-1, -1] = np.nan
         ({"images": IMAGES.reshape(N, 2, 12)}, r"^images must be"),
         ({"images": IMAGES.astype(np.int64)}, "^images .*dtype int64"),
         ({"images": torch.tensor(IMAGES).int()}, "^images .*dtype int32"),
-        ({"images": WITH_NAN}, "^images .*NaN or infinity"),
-        ({"images": torch.tensor(WITH_NAN)}, "^images .*NaN or infinity"),
+        ({"images": WITH_NAN}, "^images must be finite, .* got a size of nan"),
+        (
+            {"images": torch.tensor(WITH_NAN)},
+            "^images must be finite, .* got a size of nan",
+        ),
         ({"k": 0}, "^k must be a whole number, at least 1 and at most 24, got 0"),
         ({"k": PIXELS + 1}, "^k must be"),
         ({"k": 2.0}, "^k must be"),
         ({"num_epochs": 0}, "^num_epochs must be"),
         ({"batch_size": 0}, "^batch_size must be"),
-        ({"batch_size": N + 1}, "^batch_size must be .* at most 500, got 501"),
+        ({"images": 1e16 * SCALED}, "^images must be finite, .* to 1e15"),
+        ({"images": 1e-20 * SCALED}, "^images must be finite, .* from 1e-15"),
+        ({"images": np.ma.masked_array(SCALED, SCALED > 0)}, "^images .* mask"),
+        ({"images": SCALED.astype(complex)}, "^images .*dtype complex128"),
+        ({"images": torch.tensor(SCALED, device="meta")}, "^images .*device meta"),
+        ({"images": torch.tensor(SCALED).to_sparse()}, "^images .*sparse"),
         ({"lr": 0}, "^lr must be positive"),
         ({"lr": -1.0}, "^lr must be positive"),
         ({"lr": float("nan")}, "^lr must be positive"),
         ({"lr": [0.1, 0.2]}, "^lr must be"),
-        ({"floor": 0}, "^floor must be positive"),
-        ({"floor": -1.0}, "^floor must be positive"),
-        ({"floor": float("nan")}, "^floor must be positive"),
+        ({"floor": 0}, "^floor must be a positive number"),
+        ({"floor": -1.0}, "^floor must be a positive number"),
+        ({"floor": float("nan")}, "^floor must be a positive number"),
+        ({"floor": True}, "^floor must be a positive number"),
+        ({"floor": np.inf}, "^floor must be a positive number"),
+        ({"lr": 1.01}, "^lr must be .* at most 1 for scaled descent, got 1.01"),
+        ({"device": "nowhere"}, "^device must be .* got 'nowhere'"),
+        ({"device": 0.5}, "^device must be .* got 0.5"),
+        ({"optimizer": "SGD"}, "^optimizer must be .* got 'SGD'"),
+        ({"optimizer": torch.optim.LBFGS}, "^optimizer must be .* closure"),
+        ({"optimizer": torch.optim.SparseAdam}, "^optimizer must be .* dense"),
+        ({"start": torch.ones(PIXELS, K)}, "^start must be a pair"),
+        ({"start": drawn()[:1]}, "^start must be a pair"),
+        ({"start": drawn()[::-1]}, r"^start must be of shape \(24, 4\)"),
+        ({"start": [p * torch.nan for p in drawn()]}, "^start must be finite"),
+        ({"start": [p * 0 for p in drawn()]}, "^start .* independent columns"),
+        ({"start": [p.detach().numpy() for p in drawn()]}, "^start must be a torch"),
         ({"seed": -1}, "^seed must be"),
+        ({"seed": 2**63}, "^seed must be"),
         ({"seed": None}, "^seed must be"),
     ],
 )
