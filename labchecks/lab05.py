@@ -1,11 +1,9 @@
 """The exercises of lab 05."""
 
-import itertools
-
 import numpy as np
 import torch
 
-from labchecks.cases import BOTH, Case, Cost, asked, cases, nearest, number_to_find
+from labchecks.cases import BOTH, Case, Cost, asked, cases, number_to_find
 from labchecks.follow import UNCLEARED, Descent, Training, of_loss
 from labchecks.predictions import predictions
 from labchecks.readers import STEP, Loss, Losses, Matrix, Numbers, Tensors
@@ -15,7 +13,8 @@ from labchecks.verdicts import strict as strict
 
 COUNT, CRASH = "lab 05, Where the 43 minutes went", "lab 05, A list of losses"
 LOSS, LOOP = "lab 05, Exercise 5.2", "lab 05, Exercise 5.3"
-BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, Why plain descent crawls"
+BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, Plain descent crawls"
+STRETCH = "lab 05, Divide the stretch out"
 COUNTS = "Return two counts: of (A @ B) @ z, and then of A @ (B @ z)."
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 SUM = Hint("The loss is the mean over the pictures, not their sum.", LOSS)
@@ -25,7 +24,7 @@ THREE = "Return three things: A, B and the list of losses."
 EACH = "losses is a list with one number for each batch."
 ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CRASH)
 TRAINED = Tensors(("A", "B"), THREE, with_losses=True)
-SHAPE = "Return one matrix, of the shape of the gradient: U @ Vt."
+SHAPE = "Return one matrix, the new A, of the shape of A."
 
 
 @cases("5.1", Numbers("two numbers", "each count", COUNTS), sizes=[()] * 3)
@@ -251,50 +250,65 @@ def _steps_tenfold(x):
     return number_to_find(right, slips, otherwise, where=CRAWL, tol=tol)
 
 
-@cases("5.6", Matrix("the result", SHAPE), sizes=[(6, 3), (4, 4), (3, 5)], dtypes=BOTH)
-def orthogonal(rng, m, n):
-    """Compare orthogonal with U Vᵀ by NumPy, for tall, square and wide matrices."""
-    U, s, Vt = np.linalg.svd(rng.normal(size=(m, n)), full_matrices=False)
-    s = np.linspace(3, 0.5, len(s))
-    G, right = U * s @ Vt, U @ Vt
-    norm, columns, rows = (
-        np.linalg.norm(G, axis=i, keepdims=True) for i in (None, 0, 1)
-    )
-    divided = "All are divided by one number: Σ still differs."
+@cases("5.6", Matrix("A", SHAPE), sizes=[(6, 2, 9), (7, 3, 12)], dtypes=BOTH)
+def scaled_step(rng, n, k, m):
+    """Compare scaled_step with the formula by NumPy, on batches of plain numbers."""
+    A, lr = rng.normal(size=(n, k)) * np.arange(1, k + 1), 0.3
+    Z = rng.normal(size=(m, n)) * 0.8 ** np.arange(n)
+    inverse, best = np.linalg.inv, np.linalg.pinv(A)
+
+    def stretch(B):
+        codes = Z @ B.T
+        return codes.T @ codes / m
+
+    def gradient(B):
+        codes = Z @ B.T
+        return -(Z - codes @ A.T).T @ codes / m
+
+    G, C = gradient(best), stretch(best)
+    move = lr * G @ inverse(C)
+    uphill = Hint("The step goes uphill: subtract.", STEP)
+    plain = "That is a plain step: C⁻¹ is missing."
+    mean = "C is a mean over the pictures, as the loss is: divide both by m."
+    others = "That is (AᵀA)⁻¹: the codes play the part of V, so it is C⁻¹."
+    encoder = "B is Aᵀ there: (AᵀA)⁻¹ is missing, as A is not orthonormal."
+    entries = "Each entry is inverted by itself: C⁻¹ is the inverse of a matrix."
+    codes = "C comes from Z A: the codes are Z Bᵀ."
     slips = [
-        ("The gradient comes back: Σ is to be left out.", G),
-        ("The sign is turned: it is U Vᵀ.", -right),
-        (divided, G / norm, G / s[0]),
-        ("Divide by Σ once: twice makes it Σ⁻¹.", U / s @ Vt),
-        ("Σ is to be left out, not squared.", U * s**2 @ Vt),
-        ("Σ is to be left out: a root of it is in.", U * s**0.5 @ Vt),
-        ("That is the sign of each entry, not of the SVD.", np.sign(G)),
-        ("Columns of length 1 are not orthogonal yet.", G / columns),
-        ("Rows of length 1 are not orthogonal yet.", G / rows),
+        (uphill, A + move),
+        (plain, A - lr * G),
+        ("Multiply by C⁻¹, not by C.", A - lr * G @ C),
+        (mean, A - move / m, A - m * move),
+        (PIXELS, A - move / n, A - 2 * move / n),
+        (NO_HALF, A - 2 * move),
+        (others, A - lr * G @ inverse(A.T @ A)),
+        (encoder, A - lr * gradient(A.T) @ inverse(stretch(A.T))),
+        (entries, A - lr * G @ (1 / C)),
+        (codes, A - lr * G @ inverse(stretch(A.T))),
+        ("lr is ignored: multiply the step by it.", A - move / lr),
+        ("That is the step alone: subtract it from A.", move, -move),
+        ("That is the gradient: the step is still to be taken.", G, G @ inverse(C)),
+        ("C⁻¹ is multiplied twice.", A - move @ inverse(C)),
     ]
-    if U.shape == G.shape:  # with the signs that an SVD chooses
-        signs = list(itertools.product([1, -1], repeat=len(s)))
-        turned = "Vt is transposed already: U @ Vt, without .T."
-        Q = np.linalg.qr(G)[0]
-        slips += [
-            ("U alone: Vᵀ is missing.", nearest([U * each for each in signs])),
-            (turned, nearest([U * each @ (Vt.T * each) for each in signs])),
-            ("That is Q of a QR decomposition.", Q, -Q),
-        ]
 
-    def say(X):
-        rest = np.linalg.norm(X - right)
-        values = [float(f"{v:.3f}") for v in np.linalg.svd(X, compute_uv=False)]
-        return f"‖X − U Vᵀ‖ = {rest:.4f}, singular values {values}"
+    def say(moved):
+        return f"A moved by {np.linalg.norm(moved):.4g}"
 
-    otherwise = "With U, _, Vt = svd(gradient, full_matrices=False): U @ Vt."
-    return Case(right, slips, otherwise, (G,), say=say, where=CRAWL, tol=1e-3)
+    def moves(end, right):
+        return end - A
+
+    otherwise = "With B = encoder(A), it is A − lr · ∂L/∂A · C⁻¹, where C = YᵀY / m."
+    given = (A, Z, {"lr": lr})
+    return Case(
+        A - move, slips, otherwise, given, say=say, align=moves, where=STRETCH, tol=1e-3
+    )
 
 
 prediction = predictions(
     "05",
     ratio="c-n1INp8b14E)N#XTxw)Bmwe?_Rvca<RHsTB-j!IEp?5e@92a2u~LqcQxDom4mmSA9;;1NquRD*cO0lX-7hu1BzZvf&KXY4NXGgBe1_)ill2!|1NT{{c#s?gf|8XcE;SNxAY0;?)LbJn6t2pKlI?=h1Eq*)IFCKFQT{>&go(p|ZkFQc)Hvd-bYcPdac)+s|8Xi%%{?7p6O4-3w(!|?6e6sTiBw<8p4<JVhUz#c>{=x2DB?^Lg@xgRz{)F{Q2G}-3q<<5tWEQ9OQ^hf0*797IyFc)g~{+p@=C#e-iPA%=XR2pa2YD1NNIzs)hP$6m*Kn^=IKLr>C($QE~bh<H~6Zl!R!3SLEy`0L_BSG`&G_eL{ojA{s6udpkx",
-    test_loss="c-l?S!D_=W3<ls=`SH1gu`(FF?HzU*r3W=uYEj1umP09{?_MP-Y!_kSU-E~K$3S6+a1JN0%kkIi0pSZnR;@^yqd`l)WAL^m#w2~4E1NgeAPqM%^g2#+<A|Z^*x}oAjjds#)+f(WWiXj=UH5#v`9x$pEE}aFs~N=b{<#B{xW3aWNs)4SN%s40le+FlXN+|Bn3OAY0KGykA!Hd{r3IAppO&&*dE4#-b1~-f@79p0M(1f+SU&BBafPfnOFHMc{luA(<dV2{;c<EbHpy)g",
+    test_loss="c-l>nL2d#u3`MW<l{K0Ju<HrBMu>%(c$$dBMsZSvs@}aG21GZO9e?{j=XeYhb_nNi^0=ly9`^_zSc+;x(h?0S<&MS6o*36W_tDtAppM*eBg3rqIyy%zP3weD7q+)@Cc&A(WZ9ozi;OBi231(P?LZQd=$k=LcU@Lt_T(nh#_4Pa9jJ8oR+h`EdC8rFP;zx96;LT}0xJ2!n}ZJwF=qMKHTP}N*&N08>$LmU2W3$+Skh7A_78qY%3prp6n;;Cg_~{v",
     copies="c-n1{L2kn!5Jj)@<u&mEvg;YzO%-)9vBw4(g9SqztLoi5IEfNfT`>%A_<#QC)O69uk{W~NoZM(7aL)DCvyk)6*RwSEe$YoWpRr)34PsrG5C`0zKp6yIt|e_pIDyc_S*gT~Q06nI3M}r*9xh~I>g#k2Y>*=cUiGJ5N3xB@_ZZ!Ub>Qr&n+_EE!)l$dGRxNfas8hw+R2-%T;{vcGKXBtH&cZ%!~~|!?#f53PV8<(39&pINR04K#IqhM_b}JRne}mG#Zvncn_Bs>j4UaJk+W2CQK=wmBrz6GF5Dy2PUv;_L5y}NWyVSu&SvjF1F=yRWAJr5&fMbNQd)3Rgww>9w5NIDq#=Y2E7SC%+%`X7zbR;~>H",
-    steps="c-n1{!EVAp3`BorlyihQv_0@0y;O+9hIPmaVxzSKjjH~8y&GB-sh7y!jAx#`-#13AO^arjIA)5qwm~Kh?9E}-wfI`}J2W3MVGJ{DNPLF$xP%Vdmz_UQrt-x#WJ9<JpK7a?y(Bfnl<8<m7^h5kbTdLHlWU7xjz|m&$H6D)+QOq<CwCj*;k{fUOyvBSQMwUVrEXSx{Kr@@cp5v(c->Z1^eH>hQO2t<vDGB~3v!Yr=52{+q4F5(Es-OsU#Ad-vu`Nl^2a07NQ$7I&+}$|R4031-Q$_AWLo`mFj`hG-JRUtg@YTKR7M0tvfcAg2r(*{KCMVt%F?G&CR?a~Z&$2vqdY&@z7Ib^uC_4",
+    steps="c-mEv!D_=W5JZ1v(Ak6*N}&FZUP{PeV{dE`d)H_;aZTyJSDVm44-&J|@MfgLAx&(S8l+hZr{kY!@cp=Hkv{c`nKt;C<pMopq7z=;+Iql+W5+_pL6gdGAI(dZY>qw`?mVktD7?a1&N}tT0y^o{VSHn$eqO8rNnaOu(Qd>@hS&G~?%Az2`S{1~bY4_gg5q`$F68{+#I!P9!Wbym+CW#3BYO*`8WFLezBdSed00f_kweJr4NRYnJy5uD+3H`&wo5<9Uyn;|E&",
+    epochs="c-n1H&2Gam2!54MIagJC?Q`rhRXxy{#8zVy8Pcko_U^-8x6>|Q4Bro&&%<%pVK^Rs;$gV7?8T?Y6Nb0QP^)ZXL{fxwPk{quvmI3MV7g(Hyh`C>3aX5SsTQ9h#YAc?JA;%NKBPNP37FDkPh81q+1vC47un_rx;iyzSs)WEa^An}xtDj@kbTr*D!1ORluB}9m&jC}(A<z}yy^)|?zu}e0auaC4LXAt<!;{v5XcA`Wm^Iw-5DmhGFDP;i{80{X4mPy`)mJutA9N?WxERd=6{DdVO<(UU>&_gVQyCp^1($LidPw<HtFn8B*R?g0pl{s61rFad%0A$F0<0eh+KUa6WI@6mv6?_oS6",
 )

@@ -393,66 +393,76 @@ LIMITS = Exercise(
     (VALUES,),
 )
 
-SVD = "U, _, Vt = torch.linalg.svd(gradient, full_matrices=False)"
-ORTHOGONAL = Exercise(
-    "orthogonal",
+BEST, COVARIANCE = "torch.linalg.solve(A.T @ A, A.T)", "codes.T @ codes / len(images)"
+NEW = "A.detach() - lr * A.grad @ torch.linalg.inv(C)"
+MEAN_LOSS = "((images - codes @ A.T) ** 2).sum() / (2 * len(images))"
+SCALED_STEP = Exercise(
+    "scaled_step",
     [
         f"""
-def orthogonal(gradient):
-    {SVD}
-    return U @ Vt
+def scaled_step(A, images, lr):
+    B = {BEST}
+    codes = images @ B.T
+    C = {COVARIANCE}
+    A = A.clone().requires_grad_()
+    loss = {MEAN_LOSS}
+    loss.backward()
+    return {NEW}
 """,
         """
-def orthogonal(gradient):
-    svd = np.linalg.svd(gradient.numpy(), full_matrices=False)
-    return torch.from_numpy(svd[0] @ svd[2])
+def scaled_step(A, images, lr):
+    A = A.detach().clone().requires_grad_()
+    B = torch.linalg.pinv(A)
+    loss = training.autoencoder_loss(A, B, images.T) / len(images)
+    loss.backward()
+    with torch.no_grad():
+        Y = images @ B.T
+        A -= lr * torch.linalg.solve(Y.T @ Y / len(images), A.grad.T).T
+    return A.detach()
 """,
         """
-def orthogonal(gradient, steps=60):
-    X = gradient / torch.linalg.norm(gradient)
-    for _ in range(steps):
-        X = 1.5 * X - 0.5 * X @ X.T @ X
-    return X
+def scaled_step(A, images, lr=1.0):
+    best = torch.linalg.lstsq(images @ torch.linalg.pinv(A).T, images).solution.T
+    return (1 - lr) * A + lr * best
 """,
         """
-def orthogonal(gradient):
-    return minibatch.orthogonalise(gradient)
-""",
-        """
-def orthogonal(gradient):
-    U, S, V = torch.svd(gradient)
-    return U @ torch.diag(torch.ones_like(S)) @ V.mT
+def scaled_step(A, images, lr):
+    Z, m = images.numpy(), images.shape[0]
+    Y = Z @ np.linalg.pinv(A.numpy()).T
+    C, M = np.einsum("ij,ik->jk", Y, Y) / m, np.einsum("ij,ik->jk", Z, Y) / m
+    return A - lr * torch.from_numpy((A.numpy() @ C - M) @ np.linalg.inv(C))
 """,
     ],
     [
-        ([("U @ Vt", "U")], "U alone"),
-        ([("U @ Vt", "Vt")], "shape of the gradient"),
-        ([("_,", "S,"), ("U @ Vt", "U * S @ Vt")], "gradient comes back"),
-        ([(f"{SVD}\n    return U @ Vt", "return gradient")], "gradient comes back"),
-        ([("U @ Vt", "U @ Vt.T")], "transposed already"),
-        ([("U @ Vt", "(U @ Vt).T")], "transposed"),
-        ([("U @ Vt", "-U @ Vt")], "sign is turned"),
-        ([("U @ Vt", "gradient / gradient.norm()")], "one number"),
+        ([("A.detach() - lr", "A.detach() + lr")], "uphill"),
+        ([(" @ torch.linalg.inv(C)", "")], "plain step"),
+        ([("torch.linalg.inv(C)", "C")], "not by C"),
+        ([(" / len(images)\n    A", "\n    A")], "divide both by m"),
+        ([("(2 * len(images))", "2")], "divide both by m"),
+        ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean() / 2")], "pixels of each"),
+        ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean()")], "pixels of each"),
+        ([("2 * len(images)", "len(images)")], "½ is missing"),
+        ([("inv(C)", "inv(A.detach().T @ A.detach())")], "play the part of V"),
+        ([(BEST, "A.T")], "B is Aᵀ there"),
+        ([("torch.linalg.inv(C)", "(1 / C)")], "inverted by itself"),
         (
-            [("U @ Vt", "gradient / torch.linalg.matrix_norm(gradient, 2)")],
-            "one number",
+            [(COVARIANCE, "(images @ A).T @ (images @ A) / len(images)")],
+            "codes are Z Bᵀ",
         ),
-        ([("U @ Vt", "torch.linalg.pinv(gradient).T")], "Divide by Σ once"),
-        ([("_,", "S,"), ("U @ Vt", "U * S.sqrt() @ Vt")], "a root of it"),
-        ([("_,", "S,"), ("U @ Vt", "U * S**2 @ Vt")], "not squared"),
-        ([("U @ Vt", "gradient.sign()")], "sign of each entry"),
-        ([("U @ Vt", "gradient / gradient.norm(dim=0)")], "Columns of length 1"),
-        ([("U @ Vt", "torch.linalg.qr(gradient)[0]")], "QR"),
-        ([(", full_matrices=False", "")], "Two shapes"),
-        ([("U @ Vt", "U, Vt")], "one matrix"),
-        ([("U @ Vt", "0 * U @ Vt")], "U @ Vt"),
-        (
-            [("U @ Vt", "U @ Vt.double()"), ("(gradient,", "(gradient.double(),")],
-            "dtype",
-        ),
-        ([("U @ Vt", "gradient / gradient.norm(dim=1)[:, None]")], "Rows of length 1"),
-        ([("U @ Vt", "-torch.linalg.qr(gradient)[0]")], "QR"),
+        ([("lr * ", "")], "lr is ignored"),
+        ([("A.detach() - lr", "lr")], "step alone"),
+        ([("A.detach() - lr", "-lr")], "step alone"),
+        ([(NEW, "A.grad")], "step is still to be taken"),
+        ([(NEW, "A.grad @ torch.linalg.inv(C)")], "step is still to be taken"),
+        ([("inv(C)", "inv(C @ C)")], "multiplied twice"),
+        ([(f"return {NEW}", f"A = {NEW}")], "return"),
+        ([(NEW, NEW + ", B")], "one matrix"),
+        ([(NEW, "A - lr * A.grad @ torch.linalg.inv(C)")], "detach"),
+        ([(NEW, f"0 * ({NEW})")], "With B = encoder(A)"),
+        ([("lr * A.grad @ torch.linalg.inv(C)", "torch.linalg.inv(C)")], "Two shapes"),
+        ([("images @ B.T", "B @ images")], "Two shapes"),
+        ([("A = A.clone().requires_grad_()", "A.requires_grad_()")], "copy"),
     ],
 )
 
-EXERCISES = [MULTIPLICATIONS, LOSS, TRAIN, LIMITS, ORTHOGONAL]
+EXERCISES = [MULTIPLICATIONS, LOSS, TRAIN, LIMITS, SCALED_STEP]

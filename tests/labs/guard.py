@@ -21,7 +21,6 @@ EXCUSED = {
     ("04_ab_autoencoder.ipynb", "report-digits"): (
         "float32 losses to 7 digits, the last of which differ between processors"
     ),
-    ("05_cifar10_autoencoder.ipynb", "time-orders"): "a ratio of two times",
     ("05_cifar10_autoencoder.ipynb", "speed"): "images per second",
 }
 MOST_EXCUSED = 3
