@@ -371,7 +371,11 @@ def _raised(error):
     message = str(error)
     unwritten = not message or line.startswith("raise NotImplementedError")
     if isinstance(error, NotImplementedError) and unwritten:
-        return NotBegun()
+        if len(frames) < 2:
+            return NotBegun()
+        name = frames[-1].name
+        hint = f"It calls {name}, which is not written yet: do that exercise first."
+        return Wrong(f"{name}, not begun", "a result", Hint(hint))
     first = re.sub(r"0x[0-9a-fA-F]+", "0x…", message).split("\n")[0][:200]
     seen = f"{type(error).__name__}: {first}"
     if frames:

@@ -288,6 +288,14 @@ def test_no_answer_is_not_begun(nothing):
     assert checks05.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
 
 
+def test_an_answer_that_calls_an_unwritten_one_says_which():
+    undone = "def minibatch_loss(A, B, images):\n    raise NotImplementedError\n"
+    source = lab05.TRAIN.right[0]
+    result = checks05.train_epoch(written(undone + source[source.index("\n\ndef") :]))
+    assert result.passed is False
+    assert "It calls minibatch_loss, which is not written yet" in result.hint
+
+
 def test_a_missing_return_is_begun():
     assert "return" in scores("scores = X @ X.T").hint
 

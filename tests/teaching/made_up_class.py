@@ -28,14 +28,14 @@ LABS = list(WORKED)
 KINDS = ["right", "partly", "empty", "hardcoded", "tampered", "broken"]
 KINDS += ["untidy", "looping", "stripped", "tampered"]
 # Checks that call what another exercise has defined.
-NEEDS = {"train-check": "loss-solution", "epoch-check": "loss-solution"}
+NEEDS = dict.fromkeys(["train-check", "epoch-check", "step-check"], "loss-solution")
 # A function, and its cell. A lab without one has no hard-coded answer.
 RECORDED = {
     "01_factorisation": ("svd_loss", "svd-solution"),
     "02_pca_comparison": ("pca_scores", "scores-solution"),
     "03_mlp_iris": ("evaluate", "evaluate-solution"),
     "04_ab_autoencoder": ("best_encoder", "encoder-solution"),
-    "05_cifar10_autoencoder": ("orthogonal", "orthogonal-solution"),
+    "05_cifar10_autoencoder": ("scaled_step", "step-solution"),
 }
 # What a notebook can do to its checks.
 FORGED = """
