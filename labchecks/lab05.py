@@ -13,7 +13,7 @@ from labchecks.verdicts import strict as strict
 
 COUNT, CRASH = "lab 05, Where the 43 minutes went", "lab 05, A list of losses"
 LOSS, LOOP = "lab 05, Exercise 5.2", "lab 05, Exercise 5.3"
-BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, Plain descent crawls"
+BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, How fast is plain descent?"
 STRETCH = "lab 05, Divide the stretch out"
 COUNTS = "Return two counts: of (A @ B) @ z, and then of A @ (B @ z)."
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
@@ -24,7 +24,7 @@ THREE = "Return three things: A, B and the list of losses."
 EACH = "losses is a list with one number for each batch."
 ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CRASH)
 TRAINED = Tensors(("A", "B"), THREE, with_losses=True)
-SHAPE = "Return one matrix, the new A, of the shape of A."
+SHAPE = "Return one matrix, the new A: a tensor of the shape of A."
 
 
 @cases("5.1", Numbers("two numbers", "each count", COUNTS), sizes=[()] * 3)
@@ -278,7 +278,7 @@ def scaled_step(rng, n, k, m):
         (uphill, A + move),
         (plain, A - lr * G),
         ("Multiply by C⁻¹, not by C.", A - lr * G @ C),
-        (mean, A - move / m, A - m * move),
+        (mean, A - move / m, A - m * move, A - k / m * move),
         (PIXELS, A - move / n, A - 2 * move / n),
         (NO_HALF, A - 2 * move),
         (others, A - lr * G @ inverse(A.T @ A)),
@@ -292,7 +292,9 @@ def scaled_step(rng, n, k, m):
     ]
 
     def say(moved):
-        return f"A moved by {np.linalg.norm(moved):.4g}"
+        Q = np.linalg.qr(A + moved)[0]
+        loss = np.linalg.norm(Z - Z @ Q @ Q.T) ** 2 / (2 * m)
+        return f"A moved by {np.linalg.norm(moved):.4g}, to a loss of {loss:.4g}"
 
     def moves(end, right):
         return end - A
@@ -300,7 +302,7 @@ def scaled_step(rng, n, k, m):
     otherwise = "With B = encoder(A), it is A − lr · ∂L/∂A · C⁻¹, where C = YᵀY / m."
     given = (A, Z, {"lr": lr})
     return Case(
-        A - move, slips, otherwise, given, say=say, align=moves, where=STRETCH, tol=1e-3
+        A - move, slips, otherwise, given, say=say, align=moves, where=STRETCH, tol=0.01
     )
 
 

@@ -125,7 +125,7 @@ class Student:
         if value is ... or (value is None and _is_empty(self.function)):
             raise NotBegun
         hint = "Work on a copy (x.clone(), x.copy()), not on what was handed in: "
-        hint += "+= and -= change a tensor or an array itself."
+        hint += "+=, -= and requires_grad_() change a tensor or an array itself."
         for name, old, new in zip(names, before, given):
             if not _same(old, new):
                 raise Wrong(f"{name} is not what it was", f"{name} left alone", hint)

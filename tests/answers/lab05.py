@@ -439,6 +439,7 @@ def scaled_step(A, images, lr):
         ([("torch.linalg.inv(C)", "C")], "not by C"),
         ([(" / len(images)\n    A", "\n    A")], "divide both by m"),
         ([("(2 * len(images))", "2")], "divide both by m"),
+        ([(COVARIANCE, "codes.T @ codes / len(B)")], "divide both by m"),
         ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean() / 2")], "pixels of each"),
         ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean()")], "pixels of each"),
         ([("2 * len(images)", "len(images)")], "½ is missing"),
