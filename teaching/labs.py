@@ -18,9 +18,27 @@ def read(folder=NOTEBOOKS):
     """Return {stem of the file: notebook} of the worked labs in a folder.
 
     A lab is a file whose name begins with its number, as in ``01_factorisation.ipynb``.
+
+    Raises
+    ------
+    ValueError
+        If a file is no notebook; it is named.
     """
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
-    return {path.stem: nbformat.read(path, as_version=4) for path in paths}
+    return {path.stem: _notebook(path) for path in paths}
+
+
+def _notebook(path):
+    """Read one file."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # of many kinds: what is broken may be anything
+        what = str(error).strip().split("\n")[0][:200]
+        raise ValueError(
+            f"{path.name} is no notebook that can be read: {what}"
+        ) from error
+    return notebook
 
 
 def number(lab):
