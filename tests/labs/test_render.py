@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 
+from tests import ROOT
 from tests.labs import guard
 from tests.labs.test_guard import good_lab
 from tools import render as tool
@@ -121,3 +122,19 @@ def test_a_cell_that_fails_is_named_in_a_few_lines(tmp_path):
         tool.main([str(path)])
     said = "failing.ipynb is unchanged: in step-1, ZeroDivisionError"
     assert ended.value.code == said + ": division by zero"
+
+
+def test_nbval_says_at_once_in_which_cell_a_kernel_died(tmp_path):
+    lab = good_lab(2)
+    lab.cells[3].source = "import os; os._exit(1)"
+    nbformat.write(lab, tmp_path / "dying.ipynb")
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600", "-q"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "conftest", *nbval, str(tmp_path)],
+        cwd=ROOT,  # where the conftest is that pytest finds for our own labs
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said = r"_ \S*dying\.ipynb::Cell (\d+) _+\n.*: The kernel died in this cell"
+    assert re.findall(said, run.stdout) == ["1"], run.stdout

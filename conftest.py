@@ -1,10 +1,13 @@
-"""What several test files use."""
+"""What several test files, and the comparison of the labs, use."""
 
 import os
+import queue
+import time
 
 import matplotlib
 import pytest
 import torch
+from nbval.kernel import RunningKernel
 
 # Files that take long, the longest first, since the workers of pytest-xdist get whole
 # files in this order. `make quick` leaves them out.
@@ -31,7 +34,23 @@ matplotlib.use("Agg")
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)
 # On matrices as small as these, two threads only wait for each other.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+
+
+def get_message(kernel, stream, timeout, *, plain=RunningKernel.get_message):
+    """Wait for a message as nbval does, but not for one of a kernel that is dead."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return plain(kernel, stream, min(1, max(0, end - time.monotonic())))
+        except queue.Empty:
+            if not kernel.is_alive():
+                raise RuntimeError("The kernel died in this cell") from None
+            if time.monotonic() > end:
+                raise
+
+
+RunningKernel.get_message = get_message
 
 
 def pytest_collection_modifyitems(items):
