@@ -24,6 +24,7 @@ SLOW = (
     "tests/teaching/test_handouts.py",
     "tests/labs/test_render.py",
     "tests/tools/test_doctor.py",
+    "tests/tools/test_matrix.py",
     "tests/labchecks/test_checks.py",
     "tests/tools/test_hub.py",
     "tests/teaching/test_remote_answer.py",

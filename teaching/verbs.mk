@@ -5,6 +5,7 @@ NOTEBOOKS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
 SHAKE_ARGS ?=
+MATRIX_ARGS ?=
 SUBMISSIONS ?=
 GRADE_ARGS ?=
 CLASS_ARGS ?=
@@ -15,7 +16,7 @@ HANDOUTS_ARGS ?=
 # CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
 
-.PHONY: test quick shake render lint bench mutants handouts grade class hub
+.PHONY: test quick shake matrix render lint bench mutants handouts grade class hub
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -30,6 +31,10 @@ quick: lint  ## run the tests that take a minute together
 
 shake: .venv/test  ## does a stored digit hang on rounding? Run the labs on moved inputs
 	"$(BIN)/python" -m tools.shake $(SHAKE_ARGS)
+
+matrix:  ## the labs and fast tests in many environments: docs/reproducibility.md (hours)
+	@$(SET_UP)
+	"$(PYTHON)" -m tools.matrix $(MATRIX_ARGS)
 
 render: .venv/test  ## run the labs and store their outputs
 	"$(BIN)/python" -m tools.render $(NOTEBOOKS)

@@ -130,18 +130,19 @@ STAGES = {
     "shake": ["-m", "tools.shake", "--seeds", "1"],
     "tests": [*PYTEST, "-m", "not slow"],
 }
-ABOUT = """
+PACKAGES = "torch numpy scipy scikit-learn pandas matplotlib jupyterlab".split()
+ABOUT = f"""
 import json, platform
 from importlib.metadata import version
 import numpy, scipy.linalg, threadpoolctl, torch
-names = "torch numpy scipy scikit-learn pandas matplotlib jupyterlab".split()
 pools = threadpoolctl.threadpool_info()
-print(json.dumps({
-    "versions": {"Python": platform.python_version()} | {n: version(n) for n in names},
+print(json.dumps({{
+    "versions": {{"Python": platform.python_version()}}
+    | {{name: version(name) for name in {PACKAGES}}},
     "capability": torch.backends.cpu.get_cpu_capability(),
     "threads": torch.get_num_threads(),
-    "openblas": sorted({p["architecture"] for p in pools if "architecture" in p}),
-}))
+    "openblas": sorted({{p["architecture"] for p in pools if "architecture" in p}}),
+}}))
 """
 
 
@@ -473,7 +474,7 @@ def report(store):
     ran = [(row, found) for row, found in rows if "versions" in found]
     head = ["environment", "what it is", "labs", "moved inputs", "fast tests"]
     table = [[row.name, what(row), *results(found)] for row, found in rows]
-    names = list(ran[0][1]["versions"]) if ran else []
+    names = ["Python", *PACKAGES]
     versions = [
         [row.name, *(found["versions"][name] for name in names)]
         + [found["capability"], ", ".join(found["openblas"]), found["date"]]

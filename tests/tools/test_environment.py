@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -17,6 +18,7 @@ from packaging.utils import canonicalize_name
 import labhelpers
 from labhelpers import data
 from tests import ROOT
+from tools import matrix
 
 
 def project(path):
@@ -44,6 +46,14 @@ def stated(project):
 
 BOTH = {each["name"]: each for each in (PROJECT, TEACHING)}
 EVERYTHING = stated(PROJECT) + stated(TEACHING)
+LEFT_OUT = {"hub", "mutants"}  # extras that no test needs
+WITHOUT_TOOLS = [
+    Requirement(line)
+    for project in BOTH.values()
+    for extra, lines in project["optional-dependencies"].items()
+    if extra not in LEFT_OUT
+    for line in [*project["dependencies"], *lines]
+]
 NEEDS = bounds_of(PROJECT["dependencies"])
 
 
@@ -53,6 +63,14 @@ def test_conda_environment_has_the_same_packages_and_bounds():
     wanted |= bounds_of(["python" + PROJECT["requires-python"], "pip"])
     assert bounds_of(packages) == wanted
     assert with_pip == {"pip": ["-e ."]}
+
+
+def test_conda_and_a_hub_set_what_the_makefile_sets():
+    setting = re.compile(r"^ *(?:export )?(GOMP\w+|MALLOC\w+) ?:=? \"?(\d+)", re.M)
+    exported = dict(setting.findall(read("Makefile")))
+    assert len(exported) == 3
+    assert yaml.safe_load(read("environment.yml"))["variables"] == exported
+    assert dict(setting.findall(read("docs/teaching.md"))) == exported  # of a hub
 
 
 def test_no_bound_stands_in_two_places():
@@ -100,16 +118,25 @@ def test_ci_pins_its_actions_and_may_only_read():
 def test_ci_runs_verbs_that_there_are():
     run = re.findall(r"make ([a-z ]*[a-z])\b", " ".join(run_by_ci()))
     verbs = {verb for verbs in run for verb in verbs.split()}
-    assert {"lint", "test", "shake", "handouts"} <= verbs <= set(VERBS)
+    assert {"lint", "test", "shake", "matrix", "handouts"} <= verbs <= set(VERBS)
 
 
 def run_by_ci():
-    return [step["run"] for step in JOBS["test"]["steps"] if "run" in step]
+    return [
+        step["run"] for job in JOBS.values() for step in job["steps"] if "run" in step
+    ]
 
 
-def test_ci_tries_the_oldest_and_the_newest_packages_at_night(
-    tmp_path,
-):
+def test_ci_has_the_pythons_of_the_matrix_at_night():
+    assert "schedule" in JOBS["matrix"]["if"]
+    (set_up,) = [
+        s for s in JOBS["matrix"]["steps"] if "setup-python@" in s.get("uses", "")
+    ]
+    pythons = set_up["with"]["python-version"].split()
+    assert set(pythons) == {row.python for row in matrix.ROWS}
+
+
+def test_ci_tries_the_oldest_and_the_newest_packages_at_night(tmp_path):
     matrix = JOBS["test"]["strategy"]["matrix"]
     systems = {name.split("-")[0] for name in matrix["os"]}
     assert systems == {"ubuntu", "macos", "windows"}
@@ -118,25 +145,31 @@ def test_ci_tries_the_oldest_and_the_newest_packages_at_night(
     assert json.loads(at_night) == ["stored", "oldest", "newest"]
     assert json.loads(by_day) == ["stored"]
 
-    (script,) = [each for each in run_by_ci() if "use.txt ;;" in each]
-    for name in ("constraints.txt", "pyproject.toml", "teaching/pyproject.toml"):
+    (script,) = [each for each in run_by_ci() if "> use.txt" in each]
+    names = "pyproject.toml", "teaching/pyproject.toml", "tools/matrix.py"
+    for name in ("constraints.txt", *names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
 
     def use(packages):
         line = script.replace("${{ matrix.packages }}", packages)
+        line = line.replace("python -c", f'"{sys.executable}" -c')
         subprocess.run(["bash", "-euc", line], cwd=tmp_path, check=True)
         return (tmp_path / "use.txt").read_text(encoding="utf-8")
 
     assert use("stored") == read("constraints.txt")
-    assert use("newest") == ""
-    lowest = {
-        f"{each.name}=={bound.version}"
-        for each in EVERYTHING
-        for bound in each.specifier
-        if bound.operator == ">="
+    used = {
+        p: list(map(Requirement, use(p).splitlines())) for p in ("oldest", "newest")
     }
-    assert set(use("oldest").splitlines()) == lowest
+    tested = [each for each in WITHOUT_TOOLS if each.name not in BOTH]
+    assert set(used["newest"]) == set(tested)
+    lowest = {
+        Requirement(f"{each.name}=={bound.version}")
+        for each in tested
+        for bound in each.specifier
+        if bound.operator in (">=", "==")
+    }
+    assert set(used["oldest"]) == lowest
 
 
 def test_the_version_is_the_same_everywhere():
