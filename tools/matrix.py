@@ -130,7 +130,15 @@ STAGES = {
     "shake": ["-m", "tools.shake", "--seeds", "1"],
     "tests": [*PYTEST, "-m", "not slow"],
 }
-PACKAGES = "torch numpy scipy scikit-learn pandas matplotlib jupyterlab".split()
+PACKAGES = [
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "matplotlib",
+    "jupyterlab",
+]
 ABOUT = f"""
 import json, platform
 from importlib.metadata import version
