@@ -130,15 +130,8 @@ STAGES = {
     "shake": ["-m", "tools.shake", "--seeds", "1"],
     "tests": [*PYTEST, "-m", "not slow"],
 }
-PACKAGES = [
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "matplotlib",
-    "jupyterlab",
-]
+PACKAGES = ["torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib"]
+PACKAGES += ["jupyterlab"]
 ABOUT = f"""
 import json, platform
 from importlib.metadata import version
@@ -168,11 +161,9 @@ class Broken(Exception):
 def requirements(packages, root=ROOT):
     """Return all that the labs and their tests need, as pip takes it: a list of str."""
     lines = []
-    for path, extra in (
-        ("pyproject.toml", "cifar10"),
-        ("teaching/pyproject.toml", "test"),
-    ):
-        project = tomllib.loads((root / path).read_text(encoding="utf-8"))["project"]
+    for path, extra in {"": "cifar10", "teaching": "test"}.items():
+        text = (root / path / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
         lines += project["dependencies"] + project["optional-dependencies"][extra]
     lines = [line for line in lines if not line.startswith("autograd-labs")]
     if packages == "oldest":
@@ -202,26 +193,32 @@ def venv(row, folder):
     The pack itself isn't installed: the same venv serves any copy of it.
     """
     path = folder / f"{row.python}-{row.packages}"
-    python, stamp = path / PYTHON, path / "installed.txt"
-    wanted = requirements(row.packages)
+    python, stamp, pins = (
+        path / PYTHON,
+        path / "installed.txt",
+        ROOT / "constraints.txt",
+    )
+    arguments = state = requirements(row.packages)
     if row.packages == "stored":
-        pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        wanted += [f"-c {pin}" for pin in pins if pin[:1] not in ("#", "")]
-    if stamp.exists() and stamp.read_text(encoding="utf-8").splitlines() == wanted:
-        return python.absolute()
+        arguments = [*arguments, "-c", pins]
+        state = [*state, *pins.read_text(encoding="utf-8").splitlines()]
+    if stamp.exists() and stamp.read_text(encoding="utf-8").splitlines() == state:
+        return python
     print(f"setting up {path}", flush=True)
     stamp.unlink(missing_ok=True)
     subprocess.run([interpreter(row.python), "-m", "venv", "--clear", path], check=True)
     install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-    install += [line for line in wanted if not line.startswith("-c ")]
-    if row.packages == "stored":
-        install += ["-c", ROOT / "constraints.txt"]
-    done = subprocess.run(install, stderr=subprocess.PIPE, text=True, errors="replace")
+    done = subprocess.run(
+        [*install, *arguments],
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode:
         errors = re.findall(r"^ERROR: (.+)", done.stderr, re.MULTILINE)
         raise Broken(f"pip: {' '.join(errors[-2:]) or done.stderr[-300:]}")
-    stamp.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-    return python.absolute()
+    stamp.write_text("\n".join(state) + "\n", encoding="utf-8")
+    return python
 
 
 def copy_of_the_pack(target):
@@ -241,44 +238,32 @@ def environment(row, pack, scratch, python):
     """Return the variables of the row's processes, as ``make`` sets them."""
     kept = {k: v for k, v in os.environ.items() if not re.match(UNSET, k)}
     path = os.pathsep.join([str(python.parent), kept.get("PATH", "")])
+    own = {"HOME": scratch / "home", "PYTHONPATH": pack}
     # `make` keeps what others write into the home in the checkout, if it can.
-    own = (scratch / "home" if row.read_only == "pack" else pack) / ".jupyter"
+    jupyter = (scratch / "home" if row.read_only == "pack" else pack) / ".jupyter"
+    own |= {f"JUPYTER_{x}_DIR": jupyter / x for x in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {"IPYTHONDIR": jupyter / "ipython", "MPLCONFIGDIR": jupyter / "matplotlib"}
     return (
         kept
-        | {"PATH": path, "PYTHONPATH": str(pack), "HOME": str(scratch / "home")}
-        | {"LANG": "C.UTF-8", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
-        | {"OMP_NUM_THREADS": str(row.threads), "MPLCONFIGDIR": str(own / "matplotlib")}
-        | {
-            "JUPYTER_CONFIG_DIR": str(own / "config"),
-            "IPYTHONDIR": str(own / "ipython"),
-        }
-        | {"JUPYTER_DATA_DIR": str(own / "data")}
-        | {"JUPYTER_RUNTIME_DIR": str(own / "runtime")}
-        | (turkish(scratch, row.locale) if row.locale else {})
+        | {name: str(folder) for name, folder in own.items()}
+        | {"PATH": path, "LANG": "C.UTF-8", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+        | {"OMP_NUM_THREADS": str(row.threads)}
+        | (foreign(scratch, row.locale) if row.locale else {})
         | row.env
     )
 
 
-def turkish(scratch, name):
-    """Make a locale that the machine may lack, and return the variables that set it."""
-    language, _, charset = name.partition(".")
+def foreign(scratch, locale):
+    """Make a locale that the machine may lack; return the variables that set it."""
     folder = scratch / "locales"
     folder.mkdir(exist_ok=True)
-    command = [
-        "localedef",
-        "-i",
-        language,
-        "-f",
-        charset,
-        "--no-archive",
-        folder / name,
-    ]
-    if not (shutil.which("localedef") and says(["locale", "-a"])):
-        raise NotHere("localedef is not installed")
-    subprocess.run(command, capture_output=True, check=False)  # it warns, and fails
-    if not (folder / name).is_dir():
-        raise NotHere(f"the locale {name} can't be made here")
-    return {"LOCPATH": str(folder), "LC_ALL": name}
+    language, _, charset = locale.partition(".")
+    if shutil.which("localedef"):  # it warns much, and may fail
+        make = ["localedef", "-i", language, "-f", charset, "--no-archive"]
+        subprocess.run([*make, folder / locale], capture_output=True)
+    if not (folder / locale).is_dir():
+        raise NotHere(f"the locale {locale} can't be made here (localedef)")
+    return {"LOCPATH": str(folder), "LC_ALL": locale}
 
 
 # --- What it runs --------------------------------------------------------------------
@@ -296,19 +281,15 @@ def run_row(row, options):
         env = environment(row, pack, scratch, python)
         run = in_row(row, pack, scratch, env)
         found |= about(row, run, python)
-        for stage in options.stages:
-            arguments = list(STAGES[stage])
+        for stage, arguments in STAGES.items():
             if stage != "shake":
-                arguments += [
-                    f"--junitxml={scratch / stage}.xml",
-                    "-n",
-                    options.workers,
-                ]
+                report = scratch / f"{stage}.xml"
+                arguments = [*arguments, f"--junitxml={report}", "-n", options.workers]
             log = scratch / f"{stage}.log"
             with log.open("w", encoding="utf-8") as file:
-                code = run([python, *arguments], stdout=file, stderr=file)
+                done = run([python, *arguments], stdout=file, stderr=file)
             read = shaken if stage == "shake" else tested
-            found[stage] = read(log, code, pack)
+            found[stage] = read(log, done.returncode, pack)
             print(f"  {stage}: {in_words(found[stage], stage)}", flush=True)
     except NotHere as error:
         found["not here"] = str(error)
@@ -323,7 +304,7 @@ def run_row(row, options):
 
 
 def in_row(row, pack, scratch, env):
-    """Return a function that runs a command in the environment, and gives its code."""
+    """Return ``subprocess.run``, but in the environment."""
     before = []
     if row.read_only:
         folder = pack if row.read_only == "pack" else scratch / "home"
@@ -336,7 +317,7 @@ def in_row(row, pack, scratch, env):
         raise NotHere("there is no umask here")
 
     def run(command, **pipes):
-        done = subprocess.run(
+        return subprocess.run(
             [*before, *command],
             cwd=pack,
             env=env,
@@ -345,16 +326,13 @@ def in_row(row, pack, scratch, env):
             **umask,
             **pipes,
         )
-        return (
-            done.stdout if pipes.get("stdout") == subprocess.PIPE else done.returncode
-        )
 
     return run
 
 
 def about(row, run, python):
     """Return the versions, and what torch makes of the processor."""
-    said = run([python, "-c", ABOUT], stdout=subprocess.PIPE)
+    said = run([python, "-c", ABOUT], stdout=subprocess.PIPE).stdout
     if not said:
         raise Broken("torch can't be imported")
     found = json.loads(said)
@@ -390,10 +368,8 @@ def named(case, pack):
     lab = re.search(r"notebooks[./\\](\w+?)(\.ipynb)?(::|$)", f"{where}::{name}")
     if not (cell and lab):
         return f"{where}::{name}".strip(":")
-    stored = json.loads(
-        (pack / f"notebooks/{lab[1]}.ipynb").read_text(encoding="utf-8")
-    )
-    code = [each for each in stored["cells"] if each["cell_type"] == "code"]
+    stored = (pack / f"notebooks/{lab[1]}.ipynb").read_text(encoding="utf-8")
+    code = [x for x in json.loads(stored)["cells"] if x["cell_type"] == "code"]
     return f"{lab[1]} {code[int(cell[1])]['id']}"
 
 
@@ -516,11 +492,10 @@ def what(row):
 
 
 def results(found):
-    """Return the fields of a row, one for each stage."""
-    for why in ("not here", "broken"):
-        if why in found and not any(stage in found for stage in STAGES):
-            return [f"{why}: {found[why]}", "–", "–"]
-    return [in_words(found[s], s) if s in found else "–" for s in STAGES]
+    """Return the fields of a row, one for each stage; the first not run says why."""
+    said = [in_words(found[stage], stage) for stage in STAGES if stage in found]
+    said += [f"{why}: {found[why]}" for why in ("not here", "broken") if why in found]
+    return said + ["–"] * (len(STAGES) - len(said))
 
 
 def in_a_table(head, rows):
@@ -537,7 +512,6 @@ def main():
     parser.add_argument(
         "--only", nargs="+", choices=names, default=names, metavar="ROW"
     )
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument(
         "--venvs", default=SCRATCH / "venvs", help="where they are kept"
     )
@@ -545,24 +519,17 @@ def main():
     options = parser.parse_args()
     store = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
     fallen = []
-    for row in (row for row in ROWS if row.name in options.only):
+    for row in ROWS:
+        if row.name not in options.only:
+            continue
         print(f"{row.name}: {what(row)}", flush=True)
-        found = run_row(row, options)
-        # Stages that were left out keep what they found before.
-        store[row.name] = {
-            s: v
-            for s, v in store.get(row.name, {}).items()
-            if s in STAGES and s not in options.stages
-        } | found
+        found = store[row.name] = run_row(row, options)
         text = json.dumps(store, indent=1, ensure_ascii=False, sort_keys=True)
         STORE.write_text(text + "\n", encoding="utf-8")
         PAGE.write_text(report(store), encoding="utf-8")
         fallen += [] if held(found) else [row.name]
     if fallen:
-        sys.exit(
-            f"Not the same: {', '.join(fallen)}. See {PAGE.name}, and the logs in "
-            f"{SCRATCH.name}/rows."
-        )
+        sys.exit(f"Not the same: {', '.join(fallen)}. The logs are in .matrix/rows.")
 
 
 if __name__ == "__main__":

@@ -213,20 +213,16 @@ def test_a_row_that_can_t_be_made_says_why_and_the_others_stay(elsewhere, monkey
 
 @pytest.mark.parametrize("failed", [[], ["01_lab cell"]])
 def test_a_row_that_fails_is_an_error(elsewhere, failed, monkeypatch):
-    """And one stage alone leaves the others of its row as they were."""
     monkeypatch.setattr(matrix, "ROWS", [Row("a", HERE, "stored")])
-    one = {"ran": 7, "passed": 7 - len(failed), "skipped": 0, "failed": failed}
-    before = {"ran": 9, "passed": 9, "skipped": 0, "failed": []}
-    matrix.STORE.write_text(json.dumps({"a": {"labs": before, "tests": before}}))
-    found = {"date": "2026-01-01", "machine": "one", "labs": one}
+    labs = {"ran": 7, "passed": 7 - len(failed), "skipped": 0, "failed": failed}
+    found = {"date": "2026-01-01", "machine": "one", "labs": labs}
     monkeypatch.setattr(matrix, "run_row", lambda *args: found)
     if failed:
         with pytest.raises(SystemExit, match="Not the same: a"):
-            call(monkeypatch, "--stages", "labs")
+            call(monkeypatch)
     else:
-        call(monkeypatch, "--stages", "labs")
-    store = json.loads(matrix.STORE.read_text())
-    assert store == {"a": found | {"tests": before}}
+        call(monkeypatch)
+    assert json.loads(matrix.STORE.read_text()) == {"a": found}
 
 
 def test_what_pip_can_t_install_is_said(elsewhere, monkeypatch):
