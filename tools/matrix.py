@@ -193,11 +193,8 @@ def venv(row, folder):
     The pack itself isn't installed: the same venv serves any copy of it.
     """
     path = folder / f"{row.python}-{row.packages}"
-    python, stamp, pins = (
-        path / PYTHON,
-        path / "installed.txt",
-        ROOT / "constraints.txt",
-    )
+    python, stamp = path / PYTHON, path / "installed.txt"
+    pins = ROOT / "constraints.txt"
     arguments = state = requirements(row.packages)
     if row.packages == "stored":
         arguments = [*arguments, "-c", pins]
@@ -205,18 +202,16 @@ def venv(row, folder):
     if stamp.exists() and stamp.read_text(encoding="utf-8").splitlines() == state:
         return python
     print(f"setting up {path}", flush=True)
+    if not stamp.exists():  # else it is whole, and others are installed over them
+        make = [interpreter(row.python), "-m", "venv", "--clear", path]
+        subprocess.run(make, check=True)
     stamp.unlink(missing_ok=True)
-    subprocess.run([interpreter(row.python), "-m", "venv", "--clear", path], check=True)
     install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-    done = subprocess.run(
-        [*install, *arguments],
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
+    done = subprocess.run([*install, *arguments], stderr=subprocess.PIPE)
     if done.returncode:
-        errors = re.findall(r"^ERROR: (.+)", done.stderr, re.MULTILINE)
-        raise Broken(f"pip: {' '.join(errors[-2:]) or done.stderr[-300:]}")
+        said = done.stderr.decode("utf-8", "replace")
+        errors = re.findall(r"^ERROR: (.+)", said, re.MULTILINE)
+        raise Broken(f"pip: {' '.join(errors[-2:]) or said[-300:]}")
     stamp.write_text("\n".join(state) + "\n", encoding="utf-8")
     return python
 
