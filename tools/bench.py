@@ -87,10 +87,14 @@ class Place(NamedTuple):
     device: str
     speed: dict
 
-    def timed(self, run, units=1):
+    def clock(self, run, units=1):
         """Return a function that times the run and returns the seconds for one unit."""
-        run()  # what happens only once is left out
         return lambda: seconds(run, self.device) / units
+
+    def timed(self, run, units=1):
+        """Run it once, as what happens only once is left out, and return its clock."""
+        run()
+        return self.clock(run, units)
 
     def floor(self, multiplications, dtype):
         return multiplications / self.speed[dtype]
@@ -201,7 +205,7 @@ def trainer(name, place, images, floor):
             return train(images, k, floor=floor, **options)
 
         each = f"{epochs} epoch{'s' * (epochs > 1)}"
-        return Entry(f"{name}, {each}", place.timed(run), end=float(run(floor).ratio))
+        return Entry(f"{name}, {each}", place.clock(run), end=float(run(floor).ratio))
 
     return fit
 
@@ -226,7 +230,7 @@ def to_the_floor(place):
 
     def scikit(name, model, *, reach="", mean=mean):
         axes = model.fit(z).components_.T
-        return Entry(name, place.timed(lambda: model.fit(z)), reach, end(axes, mean))
+        return Entry(name, place.clock(lambda: model.fit(z)), reach, end(axes, mean))
 
     def incremental():  # far slower: once is enough
         model = IncrementalPCA(k, batch_size=100)
@@ -240,7 +244,7 @@ def to_the_floor(place):
 
         return Entry(
             f"torch.pca_lowrank, niter={niter}",
-            place.timed(run),
+            place.clock(run),
             "≥ 2",
             end(run().cpu().numpy(), mean),
         )
@@ -676,14 +680,15 @@ def race_plot(points, path):
         ours = name in TRAINERS
         colour = plots.COLOURS[list(TRAINERS).index(name)] if ours else "0.35"
         ax.plot(x, y, color=colour, linestyle="-", marker="o" if ours else "D")
-        side = {"xytext": (0, 8), "ha": "center"} if ours else {"xytext": (6, -12)}
-        side |= {"textcoords": "offset points", "color": colour, "fontsize": 9}
-        ax.annotate(name, (x[0], y[0]), **side)
+        style = {"color": colour, "fontsize": 9, "ha": "center"}
+        offset = {"xytext": (0, 8 if ours else -15), "textcoords": "offset points"}
+        ax.annotate(name, (x[0], y[0]), **offset, **style)
     ax.axhline(0.01, **plots.FLOOR)
     ax.set(xlabel="seconds", ylabel="loss above the floor", xscale="log", yscale="log")
     ax.margins(x=0.2, y=0.1)
     ax.xaxis.set_major_locator(ticker.LogLocator(subs=[1, 2, 5]))
     ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     ticks = {NEAR: "≤ 0.01 %", 1e-3: "0.1 %", 1e-2: "1 %", 1e-1: "10 %", 1: "100 %"}
     ax.set_yticks(list(ticks), list(ticks.values()))
     path.parent.mkdir(exist_ok=True)
