@@ -7,6 +7,7 @@ import time
 import matplotlib
 import pytest
 import torch
+from hypothesis import settings
 from nbval.kernel import RunningKernel
 
 # Files that take long, the longest first, since the workers of pytest-xdist get whole
@@ -29,6 +30,9 @@ SLOW = (
     "tests/tools/test_hub.py",
     "tests/teaching/test_remote_answer.py",
 )
+
+# Many inputs to each public function: --hypothesis-profile=nightly.
+settings.register_profile("nightly", max_examples=10_000)
 
 matplotlib.use("Agg")
 # What `make test` hands down is not meant for the make that a test calls.

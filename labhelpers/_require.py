@@ -1,6 +1,17 @@
-"""The one way to refuse an argument: name it, its value and the allowed range."""
+"""The one way to refuse an argument: name it, its value and the allowed range.
 
+Here stands what public functions demand at their door, without importing torch.
+"""
+
+import numbers
 import operator
+import sys
+
+import numpy as np
+
+MOST = 10**7  # of whatever is counted
+MOST_SEED = 2**63 - 1  # half of what a generator takes: runs add to it
+LARGEST, SMALLEST = 1e100, 1e-100  # in size, so that squares are numbers too
 
 
 def require(condition, argument, value, allowed):
@@ -16,24 +27,68 @@ def require(condition, argument, value, allowed):
 
 
 def require_count(argument, value, low=1, high=None):
-    """Demand a whole number from ``low`` to ``high``, inclusive (None: no limit)."""
+    """Return a whole number from ``low`` to ``high`` (None: ``MOST``) as an int."""
     try:
         count = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
+    except (TypeError, RuntimeError):
         count = None
     allowed = f"a whole number, at least {low}"
-    if high is not None:
-        allowed += f" and at most {high}"
-    in_range = count is not None and low <= count and (high is None or count <= high)
+    if high is not None or (count is not None and count > MOST):
+        allowed += f" and at most {high or MOST}"
+    in_range = count is not None and low <= count <= (high or MOST)
     require(in_range, argument, repr(value), allowed)
+    return count
+
+
+def require_number(argument, value, *, low=0, high=LARGEST):
+    """Return a real number from ``low`` to ``high`` as a float."""
+    real = isinstance(value, (float, numbers.Real)) and not isinstance(value, bool)
+    in_range = real and low <= value <= high
+    require(in_range, argument, repr(value), f"a number from {low} to {high}")
+    return float(value)
+
+
+def is_tensor(value):
+    """Say whether this is a torch.Tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def require_array(argument, value, *, ndim, kinds="fiu", finite=True):
+    """Return real numbers, a tensor's from any device too, as an array of NumPy.
+
+    ``ndim``: how many axes there may be. ``kinds``: which of ``numpy.dtype.kind``.
+    """
+    try:
+        array = value.numpy(force=True) if is_tensor(value) else np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # ragged, sparse, meta, bfloat16
+        array = np.array(None)
+    real = array.dtype.kind in kinds and not isinstance(value, np.ma.MaskedArray)
+    seen = f"{type(value).__name__} of dtype {array.dtype}"
+    require(real, argument, seen, "an array of real numbers")
+    if str(array.dtype) in ("float16", "longdouble", "float128"):
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
+    axes = " or ".join(map(str, ndim))
+    allowed = "a non-empty matrix" if ndim == [2] else f"non-empty, with {axes} axes"
+    filled = array.ndim in ndim and array.size > 0
+    require(filled, argument, f"shape {array.shape}", allowed)
+    if finite:
+        is_finite = np.isfinite(array).all()
+        require(is_finite, argument, "NaN or infinity in it", "finite everywhere")
+        size = max(float(array.max()), -float(array.min()))
+        allowed = f"0, or from {SMALLEST} to {LARGEST}, in size"
+        require(not size or SMALLEST <= size <= LARGEST, argument, size, allowed)
+    return array
 
 
 def require_tensor(argument, tensor):
-    """Demand a non-empty tensor of floating-point numbers; NaN may occur."""
-    is_tensor = hasattr(tensor, "is_floating_point")
-    require(is_tensor, argument, type(tensor).__name__, "a torch.Tensor")
-    is_float = tensor.is_floating_point()
-    require(is_float, argument, tensor.dtype, "of a floating-point dtype")
+    """Demand a non-empty, dense tensor of float32 or float64; NaN may occur."""
+    require(is_tensor(tensor), argument, type(tensor).__name__, "a torch.Tensor")
+    dense = str(tensor.layout) == "torch.strided"
+    kind = tensor.dtype if dense else tensor.layout
+    is_float = str(kind) in ("torch.float32", "torch.float64")
+    require(is_float, argument, kind, "of dtype float32 or float64")
     require(tensor.numel() > 0, argument, f"shape {tuple(tensor.shape)}", "non-empty")
 
 
@@ -43,8 +98,9 @@ def require_finite(argument, tensor, *, ndim):
     axes = " or ".join(map(str, ndim))
     shape = f"shape {tuple(tensor.shape)}"
     require(tensor.ndim in ndim, argument, shape, f"a tensor of {axes} axes")
-    finite = bool(tensor.isfinite().all())
-    require(finite, argument, "NaN or infinity in it", "finite everywhere")
+    seen = "the device meta" if tensor.is_meta else "NaN or infinity in it"
+    finite = not tensor.is_meta and bool(tensor.isfinite().all())
+    require(finite, argument, seen, "finite everywhere")
 
 
 def require_like(argument, tensor, like):
@@ -53,3 +109,40 @@ def require_like(argument, tensor, like):
     for what in ("dtype", "device"):
         wanted, seen = getattr(like, what), getattr(tensor, what)
         require(seen == wanted, argument, f"{what} {seen}", f"of {what} {wanted}")
+
+
+def require_axes(**arguments):
+    """Demand tensors that fit: ``name=(tensor, axes)``, with one letter for each axis.
+
+    Axes of the same letter are equally long; one in capitals may also be 1 long. Axes
+    in front of them are runs: as many for all tensors, or none.
+    """
+    like, lengths, runs = next(iter(arguments.values()))[0], {}, ()
+    for name, (tensor, axes) in arguments.items():
+        require_like(name, tensor, like)
+        front, shape = tensor.shape[: -len(axes)], tensor.shape[-len(axes) :]
+        runs = runs or front
+        fits = front in ((), runs) and len(shape) == len(axes)
+        for axis, length in zip(axes, shape):
+            wanted = lengths.setdefault(axis.lower(), length)
+            fits = fits and (length == wanted or (length == 1 and axis.isupper()))
+        allowed = f"of shape (*runs, {', '.join(axes)}) with {lengths}"
+        require(fits, name, f"shape {tuple(tensor.shape)}", allowed)
+
+
+def require_targets(targets, table, *, most=MOST):
+    """Check the classes of the rows of a table; return 1 + the largest, up to most."""
+    dtype = targets.dtype if is_tensor(targets) else type(targets).__name__
+    require(
+        str(dtype) == "torch.int64", "targets", dtype, "a torch.Tensor of dtype int64"
+    )
+    seen, shapes = tuple(targets.shape), [tuple(table.shape[:-1]), (table.shape[-2],)]
+    require(seen in shapes, "targets", f"shape {seen}", f"of shape {shapes[0]}")
+    device = targets.device
+    require(device == table.device, "targets", f"device {device}", f"on {table.device}")
+    if targets.is_meta:
+        return most
+    low, high = int(targets.min()), int(targets.max())
+    allowed = f"classes from 0 to {most - 1}"
+    require(low >= 0 and high < most, "targets", f"{low} to {high}", allowed)
+    return high + 1

@@ -1,6 +1,7 @@
 """The data of the labs, from files on disk. Nothing here needs the network."""
 
 import csv
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from labhelpers._require import require, require_count
+from labhelpers._require import MOST_SEED, is_tensor, require, require_count
 
 DATA_DIR = Path(__file__).resolve().parents[1] / "data"
+IRIS_SHA256 = "f7fac79ad999fd2d001fd012dd70c0f42c738a7e7cfb7069e71371b55c29341e"
 
 # The rows (from 0) in which the UCI repository's copy differs from Fisher's table.
 UCI_ROWS = {34: (4.9, 3.1, 1.5, 0.1), 37: (4.9, 3.1, 1.5, 0.1)}
@@ -58,21 +60,27 @@ def load_iris(*, variant="fisher"):
     ------
     FileNotFoundError
         If ``data/iris.csv`` is not beside the package.
+    ValueError
+        If a single digit of it was changed.
 
     Examples
     --------
     >>> load_iris().features[34].tolist()
     [4.9, 3.1, 1.5, 0.2]
     """
-    require(variant in ("fisher", "uci"), "variant", repr(variant), '"fisher" or "uci"')
+    known = str(variant) in ("fisher", "uci")
+    require(known, "variant", repr(variant), '"fisher" or "uci"')
     path = DATA_DIR / "iris.csv"
     if not path.exists():
         raise FileNotFoundError(
             f"{path} is missing: labhelpers reads it from the checkout that it was "
             "installed from. Run 'make lab', or 'pip install -e .', in the checkout."
         )
-    with path.open(newline="") as file:
-        header, *rows = csv.reader(file)
+    text = path.read_bytes().replace(b"\r\n", b"\n")  # as git may leave it on Windows
+    found = hashlib.sha256(text).hexdigest()
+    way_back = "'git checkout data/iris.csv', or a new copy of the pack, brings it back"
+    require(found == IRIS_SHA256, path, "another one", f"as it came ({way_back})")
+    header, *rows = csv.reader(text.decode().splitlines())
     features = np.array([row[:4] for row in rows], dtype=np.float64)
     species = [row[4] for row in rows]
     class_names = tuple(dict.fromkeys(species))
@@ -112,6 +120,11 @@ class StackedRows:
     """
 
     def __init__(self, parts):
+        several = parts if isinstance(parts, (list, tuple)) else ()
+        arrays = [p for p in several if isinstance(p, np.ndarray) and p.ndim == 2]
+        kinds = {(p.shape[1], p.dtype) for p in arrays}
+        alike = len(kinds) == 1 and len(arrays) == len(parts)
+        require(alike, "parts", kinds, "a list of matrices of one width and dtype")
         self.parts = parts
         self.starts = np.cumsum([0, *map(len, parts)])
         self.shape = (int(self.starts[-1]), parts[0].shape[1])
@@ -122,6 +135,7 @@ class StackedRows:
 
     def __getitem__(self, rows):
         """Return the rows of these numbers, or of this slice, as an array in memory."""
+        rows = rows.numpy(force=True) if is_tensor(rows) else rows
         rows = np.arange(len(self))[rows]
         found = np.empty((rows.size, self.shape[1]), self.dtype)
         part_of_row = np.searchsorted(self.starts, rows.ravel(), side="right") - 1
@@ -153,9 +167,9 @@ def photo_patches(n, *, split="train", seed):
     >>> photo_patches(5, split="test", seed=0).class_names
     ('china', 'flower')
     """
-    require_count("n", n)
-    require_count("seed", seed, 0)
-    require(split in ("train", "test"), "split", repr(split), '"train" or "test"')
+    n = require_count("n", n)
+    require_count("seed", seed, 0, MOST_SEED)
+    require(str(split) in ("train", "test"), "split", repr(split), '"train" or "test"')
     rng = np.random.default_rng(seed)
     photos = load_sample_images()
     labels = rng.integers(len(photos.images), size=n)
@@ -177,8 +191,9 @@ def load_cifar10(root=None, *, split="train"):
     Parameters
     ----------
     root : path, optional
-        The folder of the ``.bin`` files. Without it, the environment variable
-        ``CIFAR10_DIR`` or, failing that, ``data/cifar-10-batches-bin``.
+        The folder of the ``.bin`` files, or the one around it. Without it, the
+        environment variable ``CIFAR10_DIR`` (``none``: do without CIFAR-10) or, failing
+        that, ``data/cifar-10-batches-bin``.
     split : {"train", "test"}
 
     Returns
@@ -189,9 +204,9 @@ def load_cifar10(root=None, *, split="train"):
     Raises
     ------
     FileNotFoundError
-        If a file is missing.
+        If a file is missing, or ``CIFAR10_DIR`` is ``none``.
     ValueError
-        If a file is not what it should be.
+        If a file is not what it should be, or missing where ``CIFAR10_DIR`` says.
 
     Examples
     --------
@@ -199,11 +214,20 @@ def load_cifar10(root=None, *, split="train"):
     Traceback (most recent call last):
     FileNotFoundError: data_batch_1.bin is missing in nowhere. 'make cifar10' ...
     """
-    require(split in ("train", "test"), "split", repr(split), '"train" or "test"')
-    default = DATA_DIR / "cifar-10-batches-bin"
-    folder = Path(root or os.environ.get("CIFAR10_DIR") or default)
+    require(str(split) in ("train", "test"), "split", repr(split), '"train" or "test"')
+    is_path = root is None or isinstance(root, (str, os.PathLike))
+    require(is_path, "root", repr(root), "a path")
+    named = os.environ.get("CIFAR10_DIR") if root is None else None
+    if named == "none":
+        raise FileNotFoundError("CIFAR10_DIR=none says to do without CIFAR-10.")
+    folder = Path(root or named or DATA_DIR / "cifar-10-batches-bin")
+    inner = folder / "cifar-10-batches-bin"
+    folder = inner if inner.is_dir() else folder
     train = [f"data_batch_{number}.bin" for number in range(1, 6)]
     names = train if split == "train" else ["test_batch.bin"]
+    complete = all((folder / name).exists() for name in names)
+    allowed = f"a folder with {', '.join(names)}, or none"
+    require(complete or not named, "CIFAR10_DIR", named, allowed)
     records = [_cifar10_records(folder / name) for name in names]
     labels = np.concatenate([part[:, 0] for part in records]).astype(np.int64)
     pixels = StackedRows([part[:, 1:] for part in records])
@@ -235,6 +259,7 @@ def _cifar10_records(path):
     size, expected = path.stat().st_size, CIFAR10_RECORDS * CIFAR10_RECORD
     require(size == expected, path, f"{size:,} bytes", f"a file of {expected:,} bytes")
     records = np.memmap(path, np.uint8, "r", shape=(CIFAR10_RECORDS, CIFAR10_RECORD))
+    require(records[-1].any(), path, "zeros at its end", "a whole file")
     largest = int(records[:, 0].max())
     require(largest <= 9, path, f"a label {largest}", "a file of labels from 0 to 9")
     return records

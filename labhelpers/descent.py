@@ -6,11 +6,18 @@ differentiated; a run's parameters occur in its own loss only, so the runs stay
 independent, and one that diverges turns NaN alone.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 
-from labhelpers._require import require, require_count, require_like
+from labhelpers._require import (
+    MOST_SEED,
+    require,
+    require_count,
+    require_like,
+    require_number,
+)
 
 
 class Trace(NamedTuple):
@@ -55,16 +62,18 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     Parameters
     ----------
     loss_fn : callable
-        ``loss_fn(*params)`` returns a scalar, or one loss per run, shape ``runs``.
+        ``loss_fn(*params)`` returns a scalar, or one loss per run, shape ``runs``. A
+        parameter that it does not use stays where it is.
     params : sequence of Tensor
-        The start, left unchanged. With several runs, each has shape ``(*runs, ...)``.
+        The start, left unchanged; float32 or float64, on any device. With several runs,
+        each has shape ``(*runs, ...)``.
     lr : float or Tensor of shape runs
         The learning rate, positive, for all runs or one for each.
     steps : int
         The number of updates, at least 1.
     precondition : callable, optional
         ``precondition(params, gradients)`` returns what to step along instead of the
-        gradients.
+        gradients, in their shapes.
 
     Returns
     -------
@@ -78,19 +87,20 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     >>> descend(lambda x: x**2, [start], lr=0.25, steps=2).losses.tolist()
     [[16.0, 9.0], [4.0, 2.25], [1.0, 0.5625]]
     """
-    require_count("steps", steps)
+    steps = require_count("steps", steps)
     params = _variables(params)
-    loss = loss_fn(*params)
-    _require_loss(loss, params)
+    loss = _loss(loss_fn, params)
     rates = _rates(lr, loss, params)
     each_run = torch.ones_like(loss)
     losses = loss.new_empty(steps + 1, *loss.shape)  # pieces would leave gaps in memory
     for t in range(steps):
         loss = loss_fn(*params)
         losses[t] = loss.detach()
-        gradients = torch.autograd.grad(loss, params, each_run)  # of the losses' sum
+        gradients = torch.autograd.grad(  # of the losses' sum
+            loss, params, each_run, materialize_grads=True
+        )
         if precondition is not None:
-            gradients = precondition(params, gradients)
+            gradients = _directions(precondition, params, gradients)
         with torch.no_grad():
             for p, rate, gradient in zip(params, rates, gradients, strict=True):
                 p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient, at once
@@ -112,13 +122,14 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
     loss_fn : callable
         ``loss_fn(*params)`` returns a scalar.
     params : sequence of Tensor
-        The point, left unchanged.
+        The point, left unchanged; float32 or float64, on any device.
     tol : float
-        Stop when ``‖H v − value · v‖`` is at most ``tol`` times the size of H.
+        From 1e-16 to 1. Stop when ``‖H v − value · v‖`` is at most ``tol`` times the
+        size of H.
     max_iterations : int
         Give up, with ``converged=False``, after so many products.
     seed : int
-        Of the direction in which the iteration starts.
+        Of the direction in which the iteration starts, from 0 to 2⁶³ − 1.
 
     Returns
     -------
@@ -139,21 +150,22 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
     >>> round(sharpness(lambda x, y: x**2 - 3 * y**2, point).value, 3)
     2.0
     """
-    require(tol > 0, "tol", tol, "a positive number")
-    require_count("max_iterations", max_iterations)
+    tol = require_number("tol", tol, low=1e-16, high=1)
+    max_iterations = require_count("max_iterations", max_iterations)
+    generator = torch.Generator()
+    generator.manual_seed(require_count("seed", seed, 0, MOST_SEED))
     params = _variables(params)
-    loss = loss_fn(*params)
+    require(not params[0].is_meta, "params", "the device meta", "tensors with numbers")
+    loss = _loss(loss_fn, params)
     found = f"a result of shape {tuple(loss.shape)}"
     require(loss.ndim == 0, "loss_fn", found, "a scalar loss")
-    _require_loss(loss, params)
     flat = sum(0 * (p * p).sum() for p in params)  # a linear loss has a Hessian too: 0
     gradients = torch.autograd.grad(loss + flat, params, create_graph=True)
 
     def hessian_times(v):
         return torch.autograd.grad(gradients, params, v, retain_graph=True)
 
-    generator = torch.Generator().manual_seed(seed)
-    v = _unit([normal(*p.shape, generator=generator, dtype=p.dtype) for p in params])
+    v = _unit([normal(*p.shape, generator=generator).to(p) for p in params])
     shift = 0.0
     for iteration in range(1, max_iterations + 1):
         Hv = hessian_times(v)
@@ -175,22 +187,21 @@ def uniform(*shape, generator, dtype=torch.float64):
     >>> uniform(2, 3, generator=torch.Generator().manual_seed(0)).shape
     torch.Size([2, 3])
     """
-    return torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype)
+    return _draw(torch.rand, shape, generator=generator, dtype=dtype)
 
 
 def normal(*shape, std=1.0, generator, dtype=torch.float64):
     """Draw a tensor of this shape from N(0, std²).
 
-    Drawn in float64 and then converted: float32 draws differ between processors.
+    Drawn on the CPU, in float64, and then converted: the same numbers everywhere.
 
     Examples
     --------
     >>> normal(3, generator=torch.Generator().manual_seed(0), dtype=torch.float32).dtype
     torch.float32
     """
-    require(std >= 0, "std", std, "a number, at least 0")
-    drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
-    return (std * drawn).to(dtype)
+    std = require_number("std", std)
+    return _draw(torch.randn, shape, std=std, generator=generator, dtype=dtype)
 
 
 def learning_rates(lr):
@@ -202,10 +213,13 @@ def learning_rates(lr):
     tensor([0.1000, 0.5000], dtype=torch.float64)
     """
     try:
-        rates = torch.as_tensor(lr, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        rates = torch.empty(0)
+        values = lr.tolist() if hasattr(lr, "tolist") else lr  # from whatever device
+        rates = torch.as_tensor(values, dtype=torch.float64)
+        truths = torch.as_tensor(values).dtype == torch.bool
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        rates, truths = torch.empty(0), False
     positive = rates.numel() > 0 and bool((rates.isfinite() & (rates > 0)).all())
+    positive = positive and not truths
     require(positive, "lr", repr(lr), "positive and finite, a number or one per run")
     return rates
 
@@ -218,8 +232,8 @@ def draw_start(draw, *, seed, runs=None):
     draw : callable
         ``draw(generator)`` returns a tuple of tensors, the start of one run.
     seed : int
-        Run ``i`` of many gets the generator of seed ``seed + i``: it is the run that
-        you would get alone with that seed.
+        From 0 to 2⁶³ − 1. Run ``i`` of many gets the generator of seed ``seed + i``: it
+        is the run that you would get alone with that seed.
     runs : int, optional
         How many. Without it the tensors have no ``runs`` axis.
 
@@ -234,16 +248,39 @@ def draw_start(draw, *, seed, runs=None):
     >>> x.shape
     torch.Size([2, 3])
     """
-    require_count("seed", seed, 0)
+    seed, generator = require_count("seed", seed, 0, MOST_SEED), torch.Generator()
+    first = draw(generator.manual_seed(seed)) if callable(draw) else None
+    drawn = isinstance(first, (tuple, list)) and all(map(torch.is_tensor, first))
+    require(drawn, "draw", repr(draw), "a function that returns a tuple of tensors")
     if runs is None:
-        return draw(torch.Generator().manual_seed(seed))
-    require_count("runs", runs)
-    starts = [draw(torch.Generator().manual_seed(seed + run)) for run in range(runs)]
-    return tuple(torch.stack(tensors) for tensors in zip(*starts))
+        return tuple(first)
+    runs = require_count("runs", runs)
+    starts = tuple(p.new_empty(runs, *p.shape) for p in first)
+    for low in range(0, runs, 1000):  # many at once: quicker than one by one
+        seeds = range(seed + low, seed + min(low + 1000, runs))
+        block = [draw(generator.manual_seed(number)) for number in seeds]
+        for start, tensors in zip(starts, zip(*block)):
+            torch.stack(tensors, out=start[low : low + 1000])
+    return starts
+
+
+def _draw(sample, shape, *, std=1.0, generator, dtype):
+    known = isinstance(generator, torch.Generator) and isinstance(dtype, torch.dtype)
+    try:
+        if known and dtype.is_floating_point:
+            drawn = sample(shape, generator=generator, dtype=torch.float64)
+            return drawn.mul_(std).to(dtype)
+    except (TypeError, RuntimeError):  # torch's own words name no argument
+        pass
+    allowed = "sizes, a torch.Generator of the CPU and a floating-point dtype"
+    found = f"{shape}, {generator!r} and {dtype!r}"
+    return require(False, "shape, generator and dtype", found, allowed)
 
 
 def _variables(params):
     """Copy the parameters, ready to be differentiated by."""
+    several = isinstance(params, Iterable) and not hasattr(params, "shape")
+    require(several, "params", type(params).__name__, "a sequence of tensors")
     params = tuple(params)
     require(len(params) > 0, "params", "none", "at least one tensor")
     for p in params:
@@ -251,19 +288,33 @@ def _variables(params):
     return tuple(p.detach().clone().requires_grad_() for p in params)
 
 
-def _require_loss(loss, params):
-    differentiable = isinstance(loss, torch.Tensor) and loss.requires_grad
+def _loss(loss_fn, params):
+    """Return the loss there, which autograd must be able to differentiate, by run."""
+    loss = loss_fn(*params) if callable(loss_fn) else loss_fn
+    differentiable = torch.is_tensor(loss) and loss.requires_grad
+    differentiable = differentiable and loss.is_floating_point()
     allowed = "a function with a result that autograd can differentiate"
     require(differentiable, "loss_fn", f"one that returns {loss!r}", allowed)
     allowed = "a function that returns a scalar, or one loss per run"
     for p in params:
         found = f"shape {tuple(loss.shape)} for a parameter of shape {tuple(p.shape)}"
         require(p.shape[: loss.ndim] == loss.shape, "loss_fn", found, allowed)
+    return loss
+
+
+def _directions(precondition, params, gradients):
+    found = precondition(params, gradients) if callable(precondition) else None
+    several = found if isinstance(found, (tuple, list)) else ()
+    shapes = [d.shape for d in several if torch.is_tensor(d)]
+    allowed = "a function that returns a tensor for each parameter, in its shape"
+    fits = shapes == [p.shape for p in params]
+    require(fits, "precondition", f"one that returns shapes {shapes}", allowed)
+    return found
 
 
 def _rates(lr, loss, params):
     """Return ``lr`` for each parameter, ready to be multiplied by its gradient."""
-    rates = learning_rates(lr).to(loss)
+    rates = learning_rates(lr).to(params[0])
     several = f" or of shape {tuple(loss.shape)}" if loss.ndim else ""
     fits = rates.ndim == 0 or rates.shape == loss.shape
     require(fits, "lr", f"shape {tuple(rates.shape)}", f"a number{several}")

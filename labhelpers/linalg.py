@@ -1,6 +1,8 @@
 """Exact answers from linear algebra, to judge gradient descent by.
 
 NumPy and SciPy only: nothing here shares a line, or a library, with the training code.
+A tensor is taken for the array of its numbers, on whatever device they lie. Numbers are
+finite, and the largest of a matrix is from 1e-100 to 1e100 in size, or 0.
 """
 
 from typing import NamedTuple
@@ -9,7 +11,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
-from labhelpers._require import require, require_count
+from labhelpers._require import is_tensor, require, require_array, require_count
 
 
 class TruncatedSVD(NamedTuple):
@@ -80,7 +82,7 @@ def truncated_svd(A, rank):
     array([3., 2.])
     """
     A = _matrix("A", A)
-    require_count("rank", rank, 1, min(A.shape))
+    rank = require_count("rank", rank, 1, min(A.shape))
     U, s, Vt = np.linalg.svd(A, full_matrices=False)
     U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
     signs = _signs(U)
@@ -109,20 +111,21 @@ def eckart_young_floor(A, rank):
     4.0
     """
     A = _matrix("A", A)
-    require_count("rank", rank, 1, min(A.shape))
+    rank = require_count("rank", rank, 1, min(A.shape))
     s = np.linalg.svd(A, compute_uv=False)
     return float((s[rank:] ** 2).sum())
 
 
-def second_moment(rows, *, scale=np.asarray, chunk_size=5000):
+def second_moment(rows, *, scale=None, chunk_size=5000):
     """Return ``zᵀz / n`` for n examples, one a row, reading a chunk at a time.
 
     Parameters
     ----------
-    rows : array, shape (n, d)
-        Not empty; may be mapped from disk.
+    rows : array_like, shape (n, d)
+        Finite real numbers; may be mapped from disk. Multiplied in float32 where that
+        is their dtype, and else in float64.
     scale : callable, optional
-        Turns a chunk of rows into numbers, as ``data.scale_pixels`` does.
+        Turns a chunk of rows into as many, as ``data.scale_pixels`` does.
     chunk_size : int
         Rows in memory at once, at least 1.
 
@@ -135,12 +138,21 @@ def second_moment(rows, *, scale=np.asarray, chunk_size=5000):
     >>> second_moment(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[5.0, 7.0], [7.0, 10.0]]
     """
-    require(len(rows) > 0, "rows", "none", "at least one row")
-    require_count("chunk_size", chunk_size)
-    total = 0.0
+    chunk_size = require_count("chunk_size", chunk_size)
+    require(scale is None or callable(scale), "scale", repr(scale), "a function")
+    if is_tensor(rows) or not hasattr(rows, "shape"):
+        rows = require_array("rows", rows, ndim=[2], kinds="fiub")
+    filled = len(rows.shape) == 2 and 0 not in rows.shape
+    require(filled, "rows", f"shape {rows.shape}", "at least one row of numbers")
+    total, name = 0.0, "rows" if scale is None else "scale(rows)"
     for start in range(0, len(rows), chunk_size):
-        chunk = scale(rows[start : start + chunk_size])
-        total = total + (chunk.T @ chunk).astype(np.float64)
+        chunk = rows[start : start + chunk_size]
+        z = chunk if scale is None else scale(chunk)
+        z = require_array(name, z, ndim=[2], kinds="fiub")
+        require(len(z) == len(chunk), name, f"{len(z)} rows", f"{len(chunk)} rows")
+        if z.dtype != np.float32 or not 1e-15 < np.abs(z).max() < 1e15:
+            z = np.asarray(z, dtype=np.float64)
+        total = total + (z.T @ z).astype(np.float64)
     return total / len(rows)
 
 
@@ -152,7 +164,8 @@ def principal_components(moment, k):
     Parameters
     ----------
     moment : array_like, shape (d, d)
-        As from :func:`second_moment`.
+        As from :func:`second_moment`: symmetric, and no eigenvalue that is found here
+        below 0, but for rounding.
     k : int
         From 1 to d.
 
@@ -171,15 +184,21 @@ def principal_components(moment, k):
     moment = _matrix("moment", moment)
     d = len(moment)
     require(moment.shape == (d, d), "moment", f"shape {moment.shape}", "square")
-    require_count("k", k, 1, d)
-    if k < d // 2:
+    k = require_count("k", k, 1, d)
+    rounding = 1e-6 * np.abs(moment.diagonal()).sum()
+    symmetric = np.abs(moment - moment.T).max() <= rounding
+    require(symmetric, "moment", "a matrix that is not", "symmetric")
+    if k < d // 2 and moment.any():
         start = np.random.default_rng(0).normal(size=d)
-        values, axes = scipy.sparse.linalg.eigsh(moment, k, v0=start)
+        values, axes = scipy.sparse.linalg.eigsh(moment, k, v0=start, which="LA")
     else:
         values, axes = np.linalg.eigh(moment)
+    least = values[0]
     values, axes = values[::-1][:k], axes[:, ::-1][:, :k]
     floors = (np.trace(moment) - values.cumsum()) / 2
-    return PrincipalComponents(values, axes * _signs(axes), floors)
+    least, allowed = min(least, floors.min()), "without eigenvalues below 0"
+    require(least >= -rounding, "moment", f"{least:.3g} of them", allowed)
+    return PrincipalComponents(values, axes * _signs(axes), floors.clip(min=0))
 
 
 def principal_angles(X, Y):
@@ -272,13 +291,7 @@ def _residual(approximation, Y):
 
 
 def _matrix(argument, A):
-    A = np.asarray(A)
-    shape = f"shape {A.shape}"
-    require(A.ndim == 2 and A.size > 0, argument, shape, "a non-empty matrix")
-    require(A.dtype.kind in "fiu", argument, f"dtype {A.dtype}", "of real numbers")
-    finite = np.isfinite(A).all()
-    require(finite, argument, "NaN or infinity in it", "finite everywhere")
-    return A.astype(np.float64)
+    return require_array(argument, A, ndim=[2]).astype(np.float64)
 
 
 def _matrix_pair(X, Y):

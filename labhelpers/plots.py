@@ -9,6 +9,8 @@ import numpy as np
 from cycler import cycler
 from IPython.display import display
 
+from labhelpers._require import require, require_array, require_count, require_number
+
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 LINES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3))]
 MARKERS = ["o", "^", "s", "D", "v", "P"]
@@ -30,6 +32,9 @@ STYLE = {
 
 def axes(columns=1, *, width=6.4, height=3.6):
     """Return new Axes in the style of the labs, or a row of them."""
+    columns = require_count("columns", columns, 1, 100)
+    width = require_number("width", width, low=0.1, high=100)
+    height = require_number("height", height, low=0.1, high=100)
     with plt.rc_context(STYLE):
         return plt.subplots(1, columns, figsize=(width, height))[1]
 
@@ -43,8 +48,9 @@ def show(ax, *, alt):
     alt : str
         What there is to see, for those who cannot see it; not empty.
     """
-    if not alt.strip():
-        raise ValueError(f"alt must be a text that describes the figure, got {alt!r}")
+    described = isinstance(alt, str) and alt.strip()
+    require(described, "alt", repr(alt), "a text that describes the figure")
+    ax = _axes(ax)
     display(ax.figure, metadata={"image/png": {"alt": alt}})
     plt.close(ax.figure)
 
@@ -62,12 +68,15 @@ def losses(losses, *, labels=None, floor=None, ax=None):
         The least loss there is, drawn as a dotted line.
     ax : Axes, optional
     """
-    ax = axes() if ax is None else ax
-    losses = np.asarray(losses, dtype=float)
-    lines = ax.plot(np.where(losses < 1e200, losses, np.nan))
-    if labels is not None:
-        for line, label in zip(lines, labels, strict=True):
-            line.set_label(label)
+    losses = require_array("losses", losses, ndim=[1, 2], finite=False)
+    losses = np.where(np.abs(losses) < 1e200, losses, np.nan).astype(float)
+    require((losses > 0).any(), "losses", "none", "some of them positive, below 1e200")
+    names = () if labels is None else _texts("labels", labels, [losses[:1].size])
+    floor = None if floor is None else require_number("floor", floor)
+    ax = _axes(ax)
+    lines = ax.plot(losses)
+    for line, name in zip(lines, names):
+        line.set_label(name)
     if floor is not None:
         ax.axhline(floor, **FLOOR, label="floor")
     ax.set(xlabel="step", ylabel="loss", yscale="log")
@@ -77,8 +86,18 @@ def losses(losses, *, labels=None, floor=None, ax=None):
 
 
 def histogram(values, *, bins=40, label=None, ax=None):
-    """Draw how often values occur; ``values`` of shape (n,). Return the Axes."""
-    ax = axes() if ax is None else ax
+    """Draw how often values occur; ``values`` of shape (n,). Return the Axes.
+
+    ``bins``: how many, or their edges. ``label``: a text for a legend.
+    """
+    values = require_array("values", values, ndim=[1], kinds="fiub").astype(float)
+    bins = _steps("bins", bins, least=2)
+    require(label is None or isinstance(label, str), "label", repr(label), "a text")
+    try:
+        np.histogram_bin_edges(values, bins)
+    except ValueError as error:  # they differ in their last digits only
+        raise ValueError(f"values must be wider apart for {bins} bins") from error
+    ax = _axes(ax)
     ax.hist(values, bins=bins, label=label, histtype="stepfilled", alpha=0.6)
     ax.set(ylabel="count")
     return ax
@@ -93,10 +112,14 @@ def scatter(points, labels, names, *, ax=None):
     labels : array_like of int, shape (n,)
         From 0 to ``len(names) - 1``.
     names : sequence of str
+        At most 6.
     ax : Axes, optional
     """
-    ax = axes(width=4.8, height=4.2) if ax is None else ax
-    points, labels = np.asarray(points), np.asarray(labels)
+    names = _texts("names", names, range(1, len(COLOURS) + 1))
+    points = require_array("points", points, ndim=[2])
+    require(points.shape[1] == 2, "points", f"shape {points.shape}", "of shape (n, 2)")
+    labels = _classes("labels", labels, points.shape[:1], most=len(names))
+    ax = _axes(ax, width=4.8, height=4.2)
     for label, name in enumerate(names):
         x, y = points[labels == label].T
         kind = {"color": COLOURS[label], "marker": MARKERS[label]}
@@ -115,9 +138,13 @@ def contours(x, y, heights, *, levels=20, ax=None):
     heights : array_like, shape (rows, columns)
         ``heights[i, j]`` belongs to ``x[j], y[i]``.
     levels : int or sequence of float
+        How many lines, or their heights, ascending.
     ax : Axes, optional
     """
-    ax = axes(width=4.8, height=4.2) if ax is None else ax
+    x, y = _sides(x, y)
+    heights = _shaped("heights", heights, y.shape + x.shape)
+    levels = _steps("levels", levels, least=1)
+    ax = _axes(ax, width=4.8, height=4.2)
     lines = ax.contour(x, y, heights, levels=levels, cmap="cividis")
     ax.clabel(lines, fontsize=7)
     return ax
@@ -131,10 +158,12 @@ def regions(x, y, classes, *, ax=None):
     x : array_like, shape (columns,)
     y : array_like, shape (rows,)
     classes : array_like of int, shape (rows, columns)
+        From 0 to 5.
     ax : Axes, optional
     """
-    ax = axes(width=4.8, height=4.2) if ax is None else ax
-    classes = np.asarray(classes)
+    x, y = _sides(x, y)
+    classes = _classes("classes", classes, y.shape + x.shape, most=len(COLOURS))
+    ax = _axes(ax, width=4.8, height=4.2)
     low, high = int(classes.min()), int(classes.max())
     edges = [label - 0.5 for label in range(high + 2)]
     colours = [COLOURS[label] for label in range(high + 1)]
@@ -152,15 +181,22 @@ def images(pictures, *, columns=8, labels=None, ax=None):
     ----------
     pictures : array_like, shape (n, 3072) or (n, 3, 32, 32)
         Red, then green, then blue, from 0 (dark) to 1 (bright). What is outside is cut.
+        Floating point; at most 100 rows of them.
     columns : int
-        Pictures in a row.
+        Pictures in a row, at most 100.
     labels : sequence of str, optional
         One for each row.
     ax : Axes, optional
     """
-    pictures = np.asarray(pictures, dtype=float).reshape(-1, 3, 32, 32).clip(0, 1)
+    pictures = require_array("pictures", pictures, ndim=[2, 4], kinds="f")
+    shape, columns = pictures.shape[1:], require_count("columns", columns, 1, 100)
+    known = shape in ((3072,), (3, 32, 32))
+    require(known, "pictures", f"shape {shape} each", "of shape (3072,) or (3, 32, 32)")
+    pictures = pictures.astype(float).reshape(-1, 3, 32, 32).clip(0, 1)
     rows = -(-len(pictures) // columns)
-    ax = axes(width=0.8 * columns, height=0.8 * rows) if ax is None else ax
+    require(rows <= 100, "pictures", f"{rows} rows", "at most 100 rows")
+    labels = None if labels is None else _texts("labels", labels, [rows])
+    ax = _axes(ax, width=0.8 * columns, height=0.8 * rows)
     canvas = np.ones((rows, 34, columns, 34, 3))  # with a white border of 1 pixel
     for i, picture in enumerate(pictures):
         canvas[i // columns, 1:33, i % columns, 1:33] = picture.transpose(1, 2, 0)
@@ -173,3 +209,47 @@ def images(pictures, *, columns=8, labels=None, ax=None):
         ax.set_yticks(middles, labels)
         ax.tick_params(length=0)
     return ax
+
+
+def _axes(ax, **size):
+    """Return these Axes, or new ones."""
+    require(ax is None or isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
+    return axes(**size) if ax is None else ax
+
+
+def _texts(argument, texts, counts):
+    several = isinstance(texts, (list, tuple)) and len(texts) in counts
+    fits = several and all(isinstance(text, str) for text in texts)
+    require(fits, argument, repr(texts), f"{' or '.join(map(str, counts))} texts")
+    return texts
+
+
+def _steps(argument, steps, *, least):
+    """Return how many steps, or, for a list, ascending numbers."""
+    if not hasattr(steps, "__len__"):
+        return require_count(argument, steps, 1, 1000)
+    steps = require_array(argument, steps, ndim=[1]).astype(float)
+    ascending = len(steps) >= least and (np.diff(steps) > 0).all()
+    require(ascending, argument, steps, f"{least} or more ascending numbers")
+    return steps
+
+
+def _shaped(argument, value, shape, *, kinds="fiu"):
+    array = require_array(argument, value, ndim=[len(shape)], kinds=kinds)
+    require(array.shape == shape, argument, f"shape {array.shape}", f"of shape {shape}")
+    return array
+
+
+def _classes(argument, classes, shape, *, most):
+    classes = _shaped(argument, classes, shape, kinds="iub")
+    seen = f"{classes.min()} to {classes.max()}"
+    known = classes.min() >= 0 and classes.max() < most
+    require(known, argument, seen, f"from 0 to {most - 1}")
+    return classes
+
+
+def _sides(x, y):
+    x, y = require_array("x", x, ndim=[1]), require_array("y", y, ndim=[1])
+    for name, side in ("x", x), ("y", y):
+        require(len(side) > 1, name, f"length {len(side)}", "2 or longer")
+    return x, y

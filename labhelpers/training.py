@@ -12,7 +12,15 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import mse_loss
 
-from labhelpers._require import require, require_count, require_finite, require_like
+from labhelpers._require import (
+    require,
+    require_axes,
+    require_count,
+    require_finite,
+    require_like,
+    require_number,
+    require_targets,
+)
 from labhelpers.descent import descend, draw_start, learning_rates, normal, uniform
 
 
@@ -80,6 +88,7 @@ def factorisation_loss(U, V, A):
     >>> factorisation_loss(torch.ones(2, 1), torch.zeros(3, 1), 2 * torch.ones(2, 3))
     tensor(24.)
     """
+    require_axes(U=(U, "mr"), V=(V, "nr"), A=(A, "mn"))
     return _squared_distance(U @ V.mT, A)
 
 
@@ -92,6 +101,8 @@ def mlp_logits(data, W1, b1, W2, b2):
     >>> mlp_logits(torch.tensor([[3.0, -1.0]]), W1, b1, W2, b2)
     tensor([[4.]])
     """
+    layers = {"W1": (W1, "fh"), "b1": (b1, "H"), "W2": (W2, "hc"), "b2": (b2, "C")}
+    require_axes(data=(data, "rf"), **layers)
     # Rows last, as products of long rows are faster; in place, as runs make it large.
     hidden = (W1.mT @ data.mT).add_(b1.unsqueeze(-1)).relu_()
     return (W2.mT @ hidden).add_(b2.unsqueeze(-1)).mT
@@ -100,13 +111,20 @@ def mlp_logits(data, W1, b1, W2, b2):
 def cross_entropy(logits, targets):
     """Return the mean of ``−log softmax(logits)[target]`` over rows, one per run.
 
-    ``logits`` (*runs, rows, classes); ``targets`` (rows,) or (*runs, rows), int64.
+    ``logits`` (*runs, rows, classes); ``targets`` (rows,) or (*runs, rows), int64, from
+    0 to classes − 1.
 
     Examples
     --------
     >>> cross_entropy(torch.zeros(4, 2), torch.tensor([0, 1, 1, 0]))  # log 2
     tensor(0.6931)
     """
+    require_axes(logits=(logits, "rc"))
+    require_targets(targets, logits, most=logits.shape[-1])
+    return _cross_entropy(logits, targets)
+
+
+def _cross_entropy(logits, targets):
     targets = targets.expand(logits.shape[:-1]).unsqueeze(-2)
     log_p = logits.mT.log_softmax(dim=-2)  # rows last, as mlp_logits has them
     return -log_p.gather(-2, targets).mean(dim=(-2, -1))
@@ -120,6 +138,8 @@ def accuracy(logits, targets):
     >>> accuracy(torch.tensor([[1.0, 2.0], [5.0, 0.0]]), torch.tensor([1, 1])).item()
     0.5
     """
+    require_axes(logits=(logits, "rc"))
+    require_targets(targets, logits, most=logits.shape[-1])
     return (logits.argmax(dim=-1) == targets).double().mean(dim=-1)
 
 
@@ -131,6 +151,7 @@ def autoencoder_loss(A, B, z):
     >>> autoencoder_loss(torch.zeros(2, 1), torch.ones(1, 2), torch.ones(2, 3))
     tensor(3.)
     """
+    require_axes(A=(A, "nk"), B=(B, "kn"), z=(z, "ne"))
     return _squared_distance(A @ (B @ z), z) / 2
 
 
@@ -171,8 +192,9 @@ def factorise(
     4.0
     """
     require_finite("A", A, ndim=[2])
-    require_count("rank", rank, 1, min(A.shape))
-    require_count("num_epochs", num_epochs)
+    rank = require_count("rank", rank, 1, min(A.shape))
+    num_epochs = require_count("num_epochs", num_epochs)
+    require(isinstance(scaled, bool), "scaled", repr(scaled), "True or False")
     m, n = A.shape
 
     def draw(g):
@@ -181,12 +203,11 @@ def factorise(
     def loss(U, V):
         return factorisation_loss(U, V, A)
 
-    start = _start(
-        draw, A, [(m, rank), (n, rank)], seed=seed, start=start, runs=runs, lr=lr
-    )
+    shapes = [(m, rank), (n, rank)]
+    start = _start(draw, A, shapes, seed=seed, start=start, runs=runs, lr=lr)
     precondition = _scale if scaled else None
     trace = descend(loss, start, lr=lr, steps=num_epochs, precondition=precondition)
-    return Factorisation(*trace.params, trace.losses, trace.diverged)
+    return Factorisation(*trace.params, *trace[1:])
 
 
 def train_mlp(
@@ -230,28 +251,30 @@ def train_mlp(
     1.0
     """
     require_finite("data", data, ndim=[2, 3])
-    num_classes = _num_classes(targets, data)
-    require_count("hidden", hidden)
-    require_count("num_epochs", num_epochs)
-    require(bias in ("vector", "scalar"), "bias", repr(bias), '"vector" or "scalar"')
+    num_classes = require_targets(targets, data)
+    require(num_classes > 1, "targets", "a single class", "of at least two classes")
+    hidden = require_count("hidden", hidden)
+    num_epochs = require_count("num_epochs", num_epochs)
+    known = str(bias) in ("vector", "scalar")
+    require(known, "bias", repr(bias), '"vector" or "scalar"')
     if data.ndim == 3:
-        require(runs in (None, len(data)), "runs", runs, f"{len(data)}, as data has")
-        runs = len(data)
+        runs = require_count("runs", len(data) if runs is None else runs)
+        require(runs == len(data), "runs", runs, f"{len(data)}, as data has")
     features = data.shape[-1]
     data = data.mT.contiguous().mT  # rows last in memory, as mlp_logits multiplies
     biases = (hidden, num_classes) if bias == "vector" else (1, 1)
     shapes = [(features, hidden), biases[:1], (hidden, num_classes), biases[1:]]
+    b1, b2 = map(torch.zeros, biases)
 
     def draw(g):
-        W1, W2 = normal(*shapes[0], generator=g), normal(*shapes[2], generator=g)
-        return W1, torch.zeros(shapes[1]), W2, torch.zeros(shapes[3])
+        return normal(*shapes[0], generator=g), b1, normal(*shapes[2], generator=g), b2
 
     def loss(W1, b1, W2, b2):
-        return cross_entropy(mlp_logits(data, W1, b1, W2, b2), targets)
+        return _cross_entropy(mlp_logits(data, W1, b1, W2, b2), targets)
 
     start = _start(draw, data, shapes, seed=seed, start=start, runs=runs, lr=lr)
     trace = descend(loss, start, lr=lr, steps=num_epochs)
-    return MLP(*trace.params, trace.losses, trace.diverged)
+    return MLP(*trace.params, *trace[1:])
 
 
 def train_autoencoder(
@@ -284,10 +307,9 @@ def train_autoencoder(
     """
     require_finite("z", z, ndim=[2])
     n = len(z)
-    require_count("k", k, 1, n)
-    require_count("num_epochs", num_epochs)
-    std = 1 / k if init_scale is None else init_scale
-    require(0 <= std < torch.inf, "init_scale", std, "a finite number, at least 0")
+    k = require_count("k", k, 1, n)
+    num_epochs = require_count("num_epochs", num_epochs)
+    std = require_number("init_scale", 1 / k if init_scale is None else init_scale)
 
     def draw(g):
         return normal(n, k, std=std, generator=g), normal(k, n, std=std, generator=g)
@@ -297,7 +319,7 @@ def train_autoencoder(
 
     start = _start(draw, z, [(n, k), (k, n)], seed=seed, start=start, runs=runs, lr=lr)
     trace = descend(loss, start, lr=lr, steps=num_epochs)
-    return Autoencoder(*trace.params, trace.losses, trace.diverged)
+    return Autoencoder(*trace.params, *trace[1:])
 
 
 def _scale(params, gradients):
@@ -309,13 +331,11 @@ def _scale(params, gradients):
 
 def _start(draw, like, shapes, *, seed, start, runs, lr):
     """Return the start, drawn or given; several rates share a single one."""
-    require_count("runs", 1 if runs is None else runs)
     if start is None:
-        allowed = "a whole number where no start is given"
-        require(seed is not None, "seed", seed, allowed)
         start = [p.to(like) for p in draw_start(draw, seed=seed, runs=runs)]
     else:
         require(seed is None, "seed", seed, "left out where a start is given")
+        runs = None if runs is None else require_count("runs", runs)
         _require_start(start, like, shapes, runs=runs)
     rates = learning_rates(lr)
     if rates.ndim == 1 and start[0].ndim == len(shapes[0]):
@@ -328,24 +348,8 @@ def _require_start(start, like, shapes, *, runs):
     is_sequence = isinstance(start, (tuple, list))
     seen = f"{len(start)} of them" if is_sequence else type(start).__name__
     require(is_sequence and len(start) == count, "start", seen, f"{count} tensors")
-    for p in start:
-        require_like("start", p, like)
-    given = start[0].shape[-3:-2] if runs is None else (runs,)
+    given = getattr(start[0], "shape", ())[-3:-2] if runs is None else (runs,)
     for p, shape in zip(start, shapes):
+        require_like("start", p, like)
         seen, wanted = tuple(p.shape), (*given, *shape)
         require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")
-
-
-def _num_classes(targets, data):
-    """Check the targets against the rows of ``data``; return the number of classes."""
-    is_tensor = isinstance(targets, torch.Tensor)
-    dtype = targets.dtype if is_tensor else type(targets).__name__
-    require(dtype == torch.int64, "targets", dtype, "a torch.Tensor of dtype int64")
-    seen, shapes = tuple(targets.shape), [tuple(data.shape[:-1]), (data.shape[-2],)]
-    require(seen in shapes, "targets", f"shape {seen}", f"of shape {shapes[0]}")
-    device = targets.device
-    require(device == data.device, "targets", f"device {device}", f"on {data.device}")
-    low, high = int(targets.min()), int(targets.max())
-    seen = f"{low} to {high}"
-    require(low >= 0 and high >= 1, "targets", seen, "classes 0, 1, … (at least two)")
-    return high + 1

@@ -265,7 +265,7 @@ RATE = "lr must be positive and finite, a number or one per run, got "
         ({"params": [np.ones(3)]}, "params must be a torch.Tensor, got ndarray"),
         (
             {"params": [torch.ones(2, 3, dtype=torch.int64)]},
-            "params must be of a floating-point dtype, got torch.int64",
+            "params must be of dtype float32 or float64, got torch.int64",
         ),
         ({"params": [torch.ones(0, 3)]}, r"params must be non-empty, got shape \(0,"),
         (
@@ -296,10 +296,15 @@ def test_bad_arguments_of_descend_are_refused(bad, message):
 
 
 def test_a_preconditioner_must_give_a_direction_for_each_parameter():
-    with pytest.raises(ValueError, match="shorter"):
-        descend(
-            quartic, [randn(3), randn(3)], lr=0.1, steps=1, precondition=lambda p, g: []
-        )
+    for wrong in None, [], [randn(3)], [randn(3), randn(2)], [randn(3), 1.0], 5:
+        with pytest.raises(ValueError, match="^precondition must be a function that"):
+            descend(
+                quartic,
+                [randn(3), randn(3)],
+                lr=0.1,
+                steps=1,
+                precondition=lambda p, g: wrong,  # noqa: B023, used at once
+            )
 
 
 # --- Sharpness -----------------------------------------------------------------------
@@ -462,15 +467,18 @@ def test_sharpness_works_in_single_precision():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"tol": 0}, "tol must be a positive number, got 0"),
-        ({"tol": -1e-3}, "tol must be a positive number, got -0.001"),
-        ({"tol": float("nan")}, "tol must be a positive number, got nan"),
+        ({"tol": 0}, "tol must be a number from 1e-16 to 1, got 0"),
+        ({"tol": -1e-3}, "tol must be a number from 1e-16 to 1, got -0.001"),
+        ({"tol": float("nan")}, "tol must be a number from 1e-16 to 1, got nan"),
         ({"max_iterations": 0}, "max_iterations must be a whole number, at least 1"),
         ({"max_iterations": 2.5}, "max_iterations must be .* got 2.5"),
         ({"loss_fn": lambda x: x**2}, r"loss_fn must be a scalar loss, got a result"),
         ({"loss_fn": lambda x: x.detach().sum()}, NOT_DIFFERENTIABLE),
         ({"params": []}, "params must be at least one tensor, got none"),
-        ({"params": [torch.ones(3).int()]}, "params must be of a floating-point"),
+        (
+            {"params": [torch.ones(3).int()]},
+            "params must be of dtype float32 or float64",
+        ),
     ],
 )
 def test_bad_arguments_of_sharpness_are_refused(bad, message):
@@ -511,6 +519,9 @@ def test_gradients_are_finite_differences(name, runs):
 
 
 # --- Starts --------------------------------------------------------------------------
+
+
+MOST = 2**63 - 1
 
 
 def pair(generator):
@@ -569,9 +580,18 @@ def test_drawing_leaves_the_global_generator_alone():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"seed": -1}, "seed must be a whole number, at least 0, got -1"),
-        ({"seed": 1.0}, "seed must be a whole number, at least 0, got 1.0"),
-        ({"seed": None}, "seed must be a whole number, at least 0, got None"),
+        (
+            {"seed": -1},
+            f"seed must be a whole number, at least 0 and at most {MOST}, got -1",
+        ),
+        (
+            {"seed": 1.0},
+            f"seed must be a whole number, at least 0 and at most {MOST}, got 1.0",
+        ),
+        (
+            {"seed": None},
+            f"seed must be a whole number, at least 0 and at most {MOST}, got None",
+        ),
         ({"seed": 0, "runs": 0}, "runs must be a whole number, at least 1, got 0"),
         ({"seed": 0, "runs": True}, "runs must be a whole number, at least 1, got Tr"),
     ],
@@ -584,6 +604,6 @@ def test_bad_arguments_of_draw_start_are_refused(bad, message):
 @pytest.mark.parametrize("std", [-1, float("nan")])
 def test_a_deviation_below_zero_is_refused(std):
     with pytest.raises(
-        ValueError, match=f"^std must be a number, at least 0, got {std}"
+        ValueError, match=f"^std must be a number from 0 to .* got {std}"
     ):
         normal(3, std=std, generator=torch.Generator())

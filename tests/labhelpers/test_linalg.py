@@ -383,13 +383,18 @@ def test_single_precision_is_computed_in_double(call):
         (5.0, r"non-empty matrix, got shape \(\)"),
         ([[1, 2], [np.nan, 4], [5, 6]], "finite everywhere, got NaN"),
         ([[1, 2], [np.inf, 4], [5, 6]], "finite everywhere, got NaN or infinity"),
-        ([["a", "b"]] * 3, "real numbers, got dtype <U1"),
-        (np.ones((3, 2), dtype=complex), "real numbers, got dtype complex128"),
-        (np.ones((3, 2), dtype=bool), "real numbers, got dtype bool"),
+        ([["a", "b"]] * 3, "real numbers, got list of dtype <U1"),
+        (
+            np.ones((3, 2), dtype=complex),
+            "real numbers, got ndarray of dtype complex128",
+        ),
+        (np.ones((3, 2), dtype=bool), "real numbers, got ndarray of dtype bool"),
     ],
 )
 def test_what_is_no_matrix_of_numbers_is_refused(call, A, message):
-    with pytest.raises(ValueError, match=rf"^[AXY] must be (a |of )?{message}"):
+    with pytest.raises(
+        ValueError, match=rf"^[AXY] must be (a |an array of )?{message}"
+    ):
         call(A)
 
 

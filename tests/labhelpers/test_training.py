@@ -528,14 +528,14 @@ def test_there_are_as_many_rates_as_runs(train, good, start):
 @every_base
 @pytest.mark.parametrize("seed", [-1, 0.5, "0", True])
 def test_seeds_are_whole_numbers_from_0(train, good, start, seed):
-    message = f"seed must be a whole number, at least 0, got {seed!r}"
+    message = f"seed must be a whole number, at least 0 and at most .* got {seed!r}"
     refused(train, good | {"seed": seed}, message)
 
 
 @every_base
 def test_either_seed_or_start(train, good, start):
     refused(train, good | {"start": start}, "seed must be left out where a start is")
-    message = "seed must be a whole number where no start is given, got None"
+    message = "seed must be a whole number, at least 0 and at most .* got None"
     refused(train, good | {"seed": None}, message)
 
 
@@ -554,7 +554,9 @@ def test_starts_that_do_not_fit_are_refused(train, good, start):
     check([first[None], *rest], r"start must be of shape \(1, .*, got shape \(")
     check([p[None, None] for p in start], r"start must be of shape \(1, .*got shape \(")
     check([p.float() for p in start], "start must be of dtype torch.float64, got dty")
-    check([first.int(), *rest], "start must be of a floating-point dtype, got torch.i")
+    check(
+        [first.int(), *rest], "start must be of dtype float32 or float64, got torch.i"
+    )
     check([first.to("meta"), *rest], "start must be of device cpu, got device meta")
     check(start, r"start must be of shape \(2, .*, got shape \(", runs=2)
     three = [p.expand(3, *p.shape) for p in start]
@@ -574,9 +576,12 @@ def test_data_of_a_wrong_shape_are_refused(train, good, start, ndim):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.int(), "of a floating-point dtype, got torch.int32"),
-        (lambda t: t.bool(), "of a floating-point dtype, got torch.bool"),
-        (lambda t: t.to(torch.complex64), "of a floating-point dtype, got torch.comp"),
+        (lambda t: t.int(), "of dtype float32 or float64, got torch.int32"),
+        (lambda t: t.bool(), "of dtype float32 or float64, got torch.bool"),
+        (
+            lambda t: t.to(torch.complex64),
+            "of dtype float32 or float64, got torch.comp",
+        ),
         (lambda t: t.numpy(), "a torch.Tensor, got ndarray"),
         (lambda t: t.tolist(), "a torch.Tensor, got list"),
         (lambda t: None, "a torch.Tensor, got NoneType"),
@@ -636,8 +641,8 @@ def test_exactly_the_positive_finite_rates_are_allowed(data, lr):
         (TARGETS[0, :, None], r"of shape \(20,\), got shape \(20, 1\)"),
         (TARGETS, r"of shape \(20,\), got shape \(3, 20\)"),
         (TARGETS[0].to("meta"), "on cpu, got device meta"),
-        (TARGETS[0] - 1, r"classes 0, 1, … \(at least two\), got -1 to 1"),
-        (TARGETS[0] * 0, r"classes 0, 1, … \(at least two\), got 0 to 0"),
+        (TARGETS[0] - 1, "classes from 0 to 9999999, got -1 to 1"),
+        (TARGETS[0] * 0, "of at least two classes, got a single class"),
     ],
 )
 def test_bad_targets_are_refused(targets, message):
@@ -671,5 +676,5 @@ def test_a_bias_is_a_vector_or_a_scalar(bias):
 
 @pytest.mark.parametrize("scale", [-1, float("nan"), float("inf")])
 def test_a_start_has_a_finite_deviation(scale):
-    message = f"init_scale must be a finite number, at least 0, got {scale}"
+    message = f"init_scale must be a number from 0 to .* got {scale}"
     refused(train_autoencoder, AUTOENCODER | {"init_scale": scale}, message)

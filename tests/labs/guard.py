@@ -37,14 +37,14 @@ MAGICS = {("matplotlib", "inline"), ("xmode", "Minimal")}
 ARROWS = {
     "labhelpers": {
         "__init__": set(),
-        "_require": set(),
+        "_require": {"numpy"},
         "linalg": {"numpy", "scipy", "labhelpers._require"},
         "descent": {"torch", "labhelpers._require"},
         "training": {"torch", "labhelpers._require", "labhelpers.descent"},
         "minibatch": {"torch", "tqdm", "labhelpers._require", "labhelpers.descent"}
         | {"labhelpers.data"},  # to scale pixels
         "data": {"numpy", "sklearn", "labhelpers._require"},
-        "plots": {"numpy", "matplotlib", "cycler", "IPython"},
+        "plots": {"numpy", "matplotlib", "cycler", "IPython", "labhelpers._require"},
     },
     "labchecks": {
         "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
