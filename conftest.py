@@ -71,6 +71,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    """Return every device on which tensors can have numbers here."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return torch.device(request.param)
+
+
 @pytest.fixture(scope="session")
 def pages():
     """Return the printed sheets of the pack, {file name: HTML}."""

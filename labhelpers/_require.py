@@ -10,7 +10,6 @@ import sys
 import numpy as np
 
 MOST = 10**7  # of whatever is counted
-MOST_SEED = 2**63 - 1  # half of what a generator takes: runs add to it
 LARGEST, SMALLEST = 1e100, 1e-100  # in size, so that squares are numbers too
 
 
@@ -54,10 +53,10 @@ def is_tensor(value):
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def require_array(argument, value, *, ndim, kinds="fiu", finite=True):
+def require_array(argument, value, *shapes, kinds="fiu", finite=True):
     """Return real numbers, a tensor's from any device too, as an array of NumPy.
 
-    ``ndim``: how many axes there may be. ``kinds``: which of ``numpy.dtype.kind``.
+    In ``shapes``, None is any length; ``kinds`` are of ``numpy.dtype.kind``.
     """
     try:
         array = value.numpy(force=True) if is_tensor(value) else np.asarray(value)
@@ -66,13 +65,14 @@ def require_array(argument, value, *, ndim, kinds="fiu", finite=True):
     real = array.dtype.kind in kinds and not isinstance(value, np.ma.MaskedArray)
     seen = f"{type(value).__name__} of dtype {array.dtype}"
     require(real, argument, seen, "an array of real numbers")
-    if str(array.dtype) in ("float16", "longdouble", "float128"):
+    if array.dtype.kind == "f" and array.itemsize not in (4, 8):
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)
-    axes = " or ".join(map(str, ndim))
-    allowed = "a non-empty matrix" if ndim == [2] else f"non-empty, with {axes} axes"
-    filled = array.ndim in ndim and array.size > 0
-    require(filled, argument, f"shape {array.shape}", allowed)
+    shape, wanted = array.shape, [s for s in shapes if len(s) == array.ndim]
+    fits = any(all(n in (None, m) for n, m in zip(s, shape)) for s in wanted)
+    allowed = " or ".join(map(str, shapes)).replace("None", "any")
+    allowed = f"of shape {allowed}, not empty"
+    require(fits and array.size, argument, f"shape {shape}", allowed)
     if finite:
         is_finite = np.isfinite(array).all()
         require(is_finite, argument, "NaN or infinity in it", "finite everywhere")
@@ -115,13 +115,13 @@ def require_axes(**arguments):
     """Demand tensors that fit: ``name=(tensor, axes)``, with one letter for each axis.
 
     Axes of the same letter are equally long; one in capitals may also be 1 long. Axes
-    in front of them are runs: as many for all tensors, or none.
+    in front of them are runs, those of the first or second tensor, or none.
     """
     like, lengths, runs = next(iter(arguments.values()))[0], {}, ()
-    for name, (tensor, axes) in arguments.items():
+    for number, (name, (tensor, axes)) in enumerate(arguments.items()):
         require_like(name, tensor, like)
         front, shape = tensor.shape[: -len(axes)], tensor.shape[-len(axes) :]
-        runs = runs or front
+        runs = runs or (front if number < 2 else ())
         fits = front in ((), runs) and len(shape) == len(axes)
         for axis, length in zip(axes, shape):
             wanted = lengths.setdefault(axis.lower(), length)

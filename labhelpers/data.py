@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from labhelpers._require import MOST_SEED, is_tensor, require, require_count
+from labhelpers._require import is_tensor, require, require_count
 
 DATA_DIR = Path(__file__).resolve().parents[1] / "data"
 IRIS_SHA256 = "f7fac79ad999fd2d001fd012dd70c0f42c738a7e7cfb7069e71371b55c29341e"
@@ -168,7 +168,7 @@ def photo_patches(n, *, split="train", seed):
     ('china', 'flower')
     """
     n = require_count("n", n)
-    require_count("seed", seed, 0, MOST_SEED)
+    seed = require_count("seed", seed, 0, 2**63 - 1)
     require(str(split) in ("train", "test"), "split", repr(split), '"train" or "test"')
     rng = np.random.default_rng(seed)
     photos = load_sample_images()
@@ -215,8 +215,7 @@ def load_cifar10(root=None, *, split="train"):
     FileNotFoundError: data_batch_1.bin is missing in nowhere. 'make cifar10' ...
     """
     require(str(split) in ("train", "test"), "split", repr(split), '"train" or "test"')
-    is_path = root is None or isinstance(root, (str, os.PathLike))
-    require(is_path, "root", repr(root), "a path")
+    require(isinstance(root, (str, os.PathLike, type(None))), "root", root, "a path")
     named = os.environ.get("CIFAR10_DIR") if root is None else None
     if named == "none":
         raise FileNotFoundError("CIFAR10_DIR=none says to do without CIFAR-10.")

@@ -6,18 +6,11 @@ differentiated; a run's parameters occur in its own loss only, so the runs stay
 independent, and one that diverges turns NaN alone.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 
-from labhelpers._require import (
-    MOST_SEED,
-    require,
-    require_count,
-    require_like,
-    require_number,
-)
+from labhelpers._require import require, require_count, require_like, require_number
 
 
 class Trace(NamedTuple):
@@ -96,9 +89,7 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     for t in range(steps):
         loss = loss_fn(*params)
         losses[t] = loss.detach()
-        gradients = torch.autograd.grad(  # of the losses' sum
-            loss, params, each_run, materialize_grads=True
-        )
+        gradients = torch.autograd.grad(loss, params, each_run, materialize_grads=True)
         if precondition is not None:
             gradients = _directions(precondition, params, gradients)
         with torch.no_grad():
@@ -152,8 +143,7 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
     """
     tol = require_number("tol", tol, low=1e-16, high=1)
     max_iterations = require_count("max_iterations", max_iterations)
-    generator = torch.Generator()
-    generator.manual_seed(require_count("seed", seed, 0, MOST_SEED))
+    seed, generator = require_count("seed", seed, 0, 2**63 - 1), torch.Generator()
     params = _variables(params)
     require(not params[0].is_meta, "params", "the device meta", "tensors with numbers")
     loss = _loss(loss_fn, params)
@@ -165,6 +155,7 @@ def sharpness(loss_fn, params, *, tol=1e-4, max_iterations=10_000, seed=0):
     def hessian_times(v):
         return torch.autograd.grad(gradients, params, v, retain_graph=True)
 
+    generator.manual_seed(seed)
     v = _unit([normal(*p.shape, generator=generator).to(p) for p in params])
     shift = 0.0
     for iteration in range(1, max_iterations + 1):
@@ -215,11 +206,9 @@ def learning_rates(lr):
     try:
         values = lr.tolist() if hasattr(lr, "tolist") else lr  # from whatever device
         rates = torch.as_tensor(values, dtype=torch.float64)
-        truths = torch.as_tensor(values).dtype == torch.bool
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        rates, truths = torch.empty(0), False
+        rates = torch.empty(0)
     positive = rates.numel() > 0 and bool((rates.isfinite() & (rates > 0)).all())
-    positive = positive and not truths
     require(positive, "lr", repr(lr), "positive and finite, a number or one per run")
     return rates
 
@@ -248,7 +237,7 @@ def draw_start(draw, *, seed, runs=None):
     >>> x.shape
     torch.Size([2, 3])
     """
-    seed, generator = require_count("seed", seed, 0, MOST_SEED), torch.Generator()
+    seed, generator = require_count("seed", seed, 0, 2**63 - 1), torch.Generator()
     first = draw(generator.manual_seed(seed)) if callable(draw) else None
     drawn = isinstance(first, (tuple, list)) and all(map(torch.is_tensor, first))
     require(drawn, "draw", repr(draw), "a function that returns a tuple of tensors")
@@ -259,8 +248,11 @@ def draw_start(draw, *, seed, runs=None):
     for low in range(0, runs, 1000):  # many at once: quicker than one by one
         seeds = range(seed + low, seed + min(low + 1000, runs))
         block = [draw(generator.manual_seed(number)) for number in seeds]
-        for start, tensors in zip(starts, zip(*block)):
-            torch.stack(tensors, out=start[low : low + 1000])
+        try:
+            for start, tensors in zip(starts, zip(*block, strict=True), strict=True):
+                torch.stack(tensors, out=start[low : low + 1000])
+        except (TypeError, ValueError, RuntimeError):
+            require(False, "draw", repr(draw), "a function that keeps to its shapes")
     return starts
 
 
@@ -273,15 +265,14 @@ def _draw(sample, shape, *, std=1.0, generator, dtype):
     except (TypeError, RuntimeError):  # torch's own words name no argument
         pass
     allowed = "sizes, a torch.Generator of the CPU and a floating-point dtype"
-    found = f"{shape}, {generator!r} and {dtype!r}"
-    return require(False, "shape, generator and dtype", found, allowed)
+    seen = f"{shape}, {generator!r} and {dtype!r}"
+    return require(False, "shape, generator and dtype", seen, allowed)
 
 
 def _variables(params):
     """Copy the parameters, ready to be differentiated by."""
-    several = isinstance(params, Iterable) and not hasattr(params, "shape")
-    require(several, "params", type(params).__name__, "a sequence of tensors")
-    params = tuple(params)
+    several = isinstance(params, (tuple, list))
+    require(several, "params", type(params).__name__, "a tuple or list of tensors")
     require(len(params) > 0, "params", "none", "at least one tensor")
     for p in params:
         require_like("params", p, params[0])

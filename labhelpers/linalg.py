@@ -141,14 +141,14 @@ def second_moment(rows, *, scale=None, chunk_size=5000):
     chunk_size = require_count("chunk_size", chunk_size)
     require(scale is None or callable(scale), "scale", repr(scale), "a function")
     if is_tensor(rows) or not hasattr(rows, "shape"):
-        rows = require_array("rows", rows, ndim=[2], kinds="fiub")
+        rows = require_array("rows", rows, (None, None), kinds="fiub")
     filled = len(rows.shape) == 2 and 0 not in rows.shape
     require(filled, "rows", f"shape {rows.shape}", "at least one row of numbers")
     total, name = 0.0, "rows" if scale is None else "scale(rows)"
     for start in range(0, len(rows), chunk_size):
         chunk = rows[start : start + chunk_size]
         z = chunk if scale is None else scale(chunk)
-        z = require_array(name, z, ndim=[2], kinds="fiub")
+        z = require_array(name, z, (None, None), kinds="fiub")
         require(len(z) == len(chunk), name, f"{len(z)} rows", f"{len(chunk)} rows")
         if z.dtype != np.float32 or not 1e-15 < np.abs(z).max() < 1e15:
             z = np.asarray(z, dtype=np.float64)
@@ -291,7 +291,7 @@ def _residual(approximation, Y):
 
 
 def _matrix(argument, A):
-    return require_array(argument, A, ndim=[2]).astype(np.float64)
+    return require_array(argument, A, (None, None)).astype(np.float64)
 
 
 def _matrix_pair(X, Y):

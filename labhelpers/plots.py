@@ -48,9 +48,9 @@ def show(ax, *, alt):
     alt : str
         What there is to see, for those who cannot see it; not empty.
     """
-    described = isinstance(alt, str) and alt.strip()
+    described = isinstance(alt, str) and bool(alt.strip())
     require(described, "alt", repr(alt), "a text that describes the figure")
-    ax = _axes(ax)
+    require(isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
     display(ax.figure, metadata={"image/png": {"alt": alt}})
     plt.close(ax.figure)
 
@@ -68,8 +68,9 @@ def losses(losses, *, labels=None, floor=None, ax=None):
         The least loss there is, drawn as a dotted line.
     ax : Axes, optional
     """
-    losses = require_array("losses", losses, ndim=[1, 2], finite=False)
-    losses = np.where(np.abs(losses) < 1e200, losses, np.nan).astype(float)
+    losses = require_array("losses", losses, (None,), (None, None), finite=False)
+    losses = losses.astype(float)
+    losses[~(np.abs(losses) < 1e200)] = np.nan
     require((losses > 0).any(), "losses", "none", "some of them positive, below 1e200")
     names = () if labels is None else _texts("labels", labels, [losses[:1].size])
     floor = None if floor is None else require_number("floor", floor)
@@ -90,8 +91,8 @@ def histogram(values, *, bins=40, label=None, ax=None):
 
     ``bins``: how many, or their edges. ``label``: a text for a legend.
     """
-    values = require_array("values", values, ndim=[1], kinds="fiub").astype(float)
-    bins = _steps("bins", bins, least=2)
+    values = require_array("values", values, (None,), kinds="fiub").astype(float)
+    bins = _ascending("bins", bins, count=True)
     require(label is None or isinstance(label, str), "label", repr(label), "a text")
     try:
         np.histogram_bin_edges(values, bins)
@@ -116,8 +117,7 @@ def scatter(points, labels, names, *, ax=None):
     ax : Axes, optional
     """
     names = _texts("names", names, range(1, len(COLOURS) + 1))
-    points = require_array("points", points, ndim=[2])
-    require(points.shape[1] == 2, "points", f"shape {points.shape}", "of shape (n, 2)")
+    points = require_array("points", points, (None, 2))
     labels = _classes("labels", labels, points.shape[:1], most=len(names))
     ax = _axes(ax, width=4.8, height=4.2)
     for label, name in enumerate(names):
@@ -141,9 +141,9 @@ def contours(x, y, heights, *, levels=20, ax=None):
         How many lines, or their heights, ascending.
     ax : Axes, optional
     """
-    x, y = _sides(x, y)
-    heights = _shaped("heights", heights, y.shape + x.shape)
-    levels = _steps("levels", levels, least=1)
+    x, y = _ascending("x", x), _ascending("y", y)
+    heights = require_array("heights", heights, y.shape + x.shape)
+    levels = _ascending("levels", levels, least=1, count=True)
     ax = _axes(ax, width=4.8, height=4.2)
     lines = ax.contour(x, y, heights, levels=levels, cmap="cividis")
     ax.clabel(lines, fontsize=7)
@@ -161,7 +161,7 @@ def regions(x, y, classes, *, ax=None):
         From 0 to 5.
     ax : Axes, optional
     """
-    x, y = _sides(x, y)
+    x, y = _ascending("x", x), _ascending("y", y)
     classes = _classes("classes", classes, y.shape + x.shape, most=len(COLOURS))
     ax = _axes(ax, width=4.8, height=4.2)
     low, high = int(classes.min()), int(classes.max())
@@ -188,11 +188,10 @@ def images(pictures, *, columns=8, labels=None, ax=None):
         One for each row.
     ax : Axes, optional
     """
-    pictures = require_array("pictures", pictures, ndim=[2, 4], kinds="f")
-    shape, columns = pictures.shape[1:], require_count("columns", columns, 1, 100)
-    known = shape in ((3072,), (3, 32, 32))
-    require(known, "pictures", f"shape {shape} each", "of shape (3072,) or (3, 32, 32)")
+    shapes = (None, 3072), (None, 3, 32, 32)
+    pictures = require_array("pictures", pictures, *shapes, kinds="f")
     pictures = pictures.astype(float).reshape(-1, 3, 32, 32).clip(0, 1)
+    columns = require_count("columns", columns, 1, 100)
     rows = -(-len(pictures) // columns)
     require(rows <= 100, "pictures", f"{rows} rows", "at most 100 rows")
     labels = None if labels is None else _texts("labels", labels, [rows])
@@ -224,32 +223,19 @@ def _texts(argument, texts, counts):
     return texts
 
 
-def _steps(argument, steps, *, least):
-    """Return how many steps, or, for a list, ascending numbers."""
-    if not hasattr(steps, "__len__"):
-        return require_count(argument, steps, 1, 1000)
-    steps = require_array(argument, steps, ndim=[1]).astype(float)
-    ascending = len(steps) >= least and (np.diff(steps) > 0).all()
-    require(ascending, argument, steps, f"{least} or more ascending numbers")
-    return steps
-
-
-def _shaped(argument, value, shape, *, kinds="fiu"):
-    array = require_array(argument, value, ndim=[len(shape)], kinds=kinds)
-    require(array.shape == shape, argument, f"shape {array.shape}", f"of shape {shape}")
-    return array
+def _ascending(argument, numbers, *, least=2, count=False):
+    """Return ascending numbers or, where that is allowed, how many there are to be."""
+    if count and not hasattr(numbers, "__len__"):
+        return require_count(argument, numbers, 1, 1000)
+    numbers = require_array(argument, numbers, (None,)).astype(float)
+    fits = len(numbers) >= least and (np.diff(numbers) > 0).all()
+    require(fits, argument, numbers, f"{least} or more ascending numbers")
+    return numbers
 
 
 def _classes(argument, classes, shape, *, most):
-    classes = _shaped(argument, classes, shape, kinds="iub")
+    classes = require_array(argument, classes, shape, kinds="iub")
     seen = f"{classes.min()} to {classes.max()}"
     known = classes.min() >= 0 and classes.max() < most
     require(known, argument, seen, f"from 0 to {most - 1}")
     return classes
-
-
-def _sides(x, y):
-    x, y = require_array("x", x, ndim=[1]), require_array("y", y, ndim=[1])
-    for name, side in ("x", x), ("y", y):
-        require(len(side) > 1, name, f"length {len(side)}", "2 or longer")
-    return x, y

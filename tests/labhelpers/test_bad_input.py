@@ -260,7 +260,8 @@ def is_drawing(found, **arguments):
     assert np.size(found) >= 1
     if EXAMPLES > 100:  # takes long
         ax = found if isinstance(found, plt.Axes) else found[0]
-        ax.figure.canvas.draw()
+        with warnings.catch_warnings(action="ignore"):  # no room, no level
+            ax.figure.canvas.draw()
 
 
 def is_shown(found, ax, alt):
