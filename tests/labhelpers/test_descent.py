@@ -538,6 +538,14 @@ def test_run_i_is_the_seed_plus_i_alone(seed, runs):
         assert all(torch.equal(p[run], q) for p, q in zip(starts, alone))
 
 
+def test_many_runs_are_the_runs_alone():
+    """They are drawn a thousand at a time."""
+    starts = draw_start(pair, seed=7, runs=2001)
+    for run in 0, 999, 1000, 1001, 2000:
+        alone = draw_start(pair, seed=7 + run)
+        assert all(torch.equal(p[run], q) for p, q in zip(starts, alone))
+
+
 def test_starts_differ_between_runs():
     U, _ = draw_start(pair, seed=0, runs=50)
     assert len({tuple(u.ravel().tolist()) for u in U}) == 50
