@@ -146,3 +146,16 @@ def require_targets(targets, table, *, most=MOST):
     allowed = f"classes from 0 to {most - 1}"
     require(low >= 0 and high < most, "targets", f"{low} to {high}", allowed)
     return high + 1
+
+
+def require_start(start, like, shapes, *, runs):
+    """Demand a tensor like another for each shape, behind an axis of runs or none."""
+    count = len(shapes)
+    is_sequence = isinstance(start, (tuple, list))
+    seen = f"{len(start)} of them" if is_sequence else type(start).__name__
+    require(is_sequence and len(start) == count, "start", seen, f"{count} tensors")
+    given = getattr(start[0], "shape", ())[-3:-2] if runs is None else (runs,)
+    for p, shape in zip(start, shapes):
+        require_like("start", p, like)
+        seen, wanted = tuple(p.shape), (*given, *shape)
+        require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")

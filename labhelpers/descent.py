@@ -6,6 +6,7 @@ differentiated; a run's parameters occur in its own loss only, so the runs stay
 independent, and one that diverges turns NaN alone.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -192,7 +193,8 @@ def normal(*shape, std=1.0, generator, dtype=torch.float64):
     torch.float32
     """
     std = require_number("std", std)
-    return _draw(torch.randn, shape, std=std, generator=generator, dtype=dtype)
+    sample = partial(torch.normal, 0.0, std)
+    return _draw(sample, shape, generator=generator, dtype=dtype)
 
 
 def learning_rates(lr):
@@ -256,12 +258,11 @@ def draw_start(draw, *, seed, runs=None):
     return starts
 
 
-def _draw(sample, shape, *, std=1.0, generator, dtype):
+def _draw(sample, shape, *, generator, dtype):
     known = isinstance(generator, torch.Generator) and isinstance(dtype, torch.dtype)
     try:
         if known and dtype.is_floating_point:
-            drawn = sample(shape, generator=generator, dtype=torch.float64)
-            return drawn.mul_(std).to(dtype)
+            return sample(shape, generator=generator, dtype=torch.float64).to(dtype)
     except (TypeError, RuntimeError):  # torch's own words name no argument
         pass
     allowed = "sizes, a torch.Generator of the CPU and a floating-point dtype"

@@ -17,8 +17,8 @@ from labhelpers._require import (
     require_axes,
     require_count,
     require_finite,
-    require_like,
     require_number,
+    require_start,
     require_targets,
 )
 from labhelpers.descent import descend, draw_start, learning_rates, normal, uniform
@@ -103,6 +103,11 @@ def mlp_logits(data, W1, b1, W2, b2):
     """
     layers = {"W1": (W1, "fh"), "b1": (b1, "H"), "W2": (W2, "hc"), "b2": (b2, "C")}
     require_axes(data=(data, "rf"), **layers)
+    return _logits(data, (W1, b1, W2, b2))
+
+
+def _logits(data, layers):
+    W1, b1, W2, b2 = layers
     # Rows last, as products of long rows are faster; in place, as runs make it large.
     hidden = (W1.mT @ data.mT).add_(b1.unsqueeze(-1)).relu_()
     return (W2.mT @ hidden).add_(b2.unsqueeze(-1)).mT
@@ -126,7 +131,7 @@ def cross_entropy(logits, targets):
 
 def _cross_entropy(logits, targets):
     targets = targets.expand(logits.shape[:-1]).unsqueeze(-2)
-    log_p = logits.mT.log_softmax(dim=-2)  # rows last, as mlp_logits has them
+    log_p = logits.mT.log_softmax(dim=-2)  # rows last, as _logits has them
     return -log_p.gather(-2, targets).mean(dim=(-2, -1))
 
 
@@ -201,7 +206,7 @@ def factorise(
         return uniform(m, rank, generator=g), uniform(n, rank, generator=g)
 
     def loss(U, V):
-        return factorisation_loss(U, V, A)
+        return _squared_distance(U @ V.mT, A)
 
     shapes = [(m, rank), (n, rank)]
     start = _start(draw, A, shapes, seed=seed, start=start, runs=runs, lr=lr)
@@ -261,7 +266,7 @@ def train_mlp(
         runs = require_count("runs", len(data) if runs is None else runs)
         require(runs == len(data), "runs", runs, f"{len(data)}, as data has")
     features = data.shape[-1]
-    data = data.mT.contiguous().mT  # rows last in memory, as mlp_logits multiplies
+    data = data.mT.contiguous().mT  # rows last in memory, as _logits multiplies
     biases = (hidden, num_classes) if bias == "vector" else (1, 1)
     shapes = [(features, hidden), biases[:1], (hidden, num_classes), biases[1:]]
     b1, b2 = map(torch.zeros, biases)
@@ -269,8 +274,8 @@ def train_mlp(
     def draw(g):
         return normal(*shapes[0], generator=g), b1, normal(*shapes[2], generator=g), b2
 
-    def loss(W1, b1, W2, b2):
-        return _cross_entropy(mlp_logits(data, W1, b1, W2, b2), targets)
+    def loss(*layers):
+        return _cross_entropy(_logits(data, layers), targets)
 
     start = _start(draw, data, shapes, seed=seed, start=start, runs=runs, lr=lr)
     trace = descend(loss, start, lr=lr, steps=num_epochs)
@@ -315,7 +320,7 @@ def train_autoencoder(
         return normal(n, k, std=std, generator=g), normal(k, n, std=std, generator=g)
 
     def loss(A, B):
-        return autoencoder_loss(A, B, z)
+        return _squared_distance(A @ (B @ z), z) / 2
 
     start = _start(draw, z, [(n, k), (k, n)], seed=seed, start=start, runs=runs, lr=lr)
     trace = descend(loss, start, lr=lr, steps=num_epochs)
@@ -336,20 +341,8 @@ def _start(draw, like, shapes, *, seed, start, runs, lr):
     else:
         require(seed is None, "seed", seed, "left out where a start is given")
         runs = None if runs is None else require_count("runs", runs)
-        _require_start(start, like, shapes, runs=runs)
+        require_start(start, like, shapes, runs=runs)
     rates = learning_rates(lr)
     if rates.ndim == 1 and start[0].ndim == len(shapes[0]):
         start = [p.expand(len(rates), *p.shape) for p in start]
     return start
-
-
-def _require_start(start, like, shapes, *, runs):
-    count = len(shapes)
-    is_sequence = isinstance(start, (tuple, list))
-    seen = f"{len(start)} of them" if is_sequence else type(start).__name__
-    require(is_sequence and len(start) == count, "start", seen, f"{count} tensors")
-    given = getattr(start[0], "shape", ())[-3:-2] if runs is None else (runs,)
-    for p, shape in zip(start, shapes):
-        require_like("start", p, like)
-        seen, wanted = tuple(p.shape), (*given, *shape)
-        require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")
