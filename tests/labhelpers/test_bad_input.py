@@ -79,7 +79,7 @@ ABSURD = {
     "array of texts": lambda: np.array(["a", "b", "c"]),
     "array of a number": lambda: np.array(1.0),
     "dates": lambda: np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"),
-    "masked": lambda: np.ma.masked_invalid(spoilt(5, 3, value=np.nan)),
+    "masked": lambda: np.ma.masked_less(table(5, 3), 0),
     "three axes": lambda: table(2, 5, 3),
     "flat": lambda: table(5),
     "wide": lambda: table(3, 5),
@@ -155,7 +155,9 @@ def is_moment(found, rows, scale=None, chunk_size=5000):
 
 
 def are_components(found, moment, k):
-    values = np.linalg.eigvalsh(numbers_of(moment))[::-1]
+    moment = numbers_of(moment)
+    np.testing.assert_allclose(moment, moment.T)
+    values = np.linalg.eigvalsh(moment)[::-1]
     size = max(values[0], 1e-100)
     np.testing.assert_allclose(found.values / size, values[: int(k)] / size, atol=1e-9)
     rest = values.sum() - values.cumsum()[: int(k)]
@@ -269,6 +271,17 @@ def is_drawing(found, **arguments):
             ax.figure.canvas.draw()
 
 
+def is_scattered(found, points, labels, names, ax=None):
+    is_drawing(found)
+    drawn = [len(group.get_offsets()) for group in found.collections]
+    assert sum(drawn) == len(points)
+
+
+def are_pictures(found, pictures, **arguments):
+    is_drawing(found)
+    assert numbers_of(pictures).max() <= 100, "white all over"
+
+
 def is_shown(found, ax, alt):
     assert not plt.get_fignums()
 
@@ -368,7 +381,7 @@ TARGETS = {"runs": lambda: torch.arange(10).reshape(2, 5) % 3}
 PICTURES = {
     "flat": lambda: table(3, 3072),
     "squares": lambda: table(3, 3, 32, 32),
-    "bytes": lambda: np.ones((3, 3072), dtype=np.uint8),
+    "bytes": lambda: np.full((3, 3072), 200, dtype=np.uint8),
     "one": lambda: table(3072),
     "many": lambda: np.zeros((101, 3072)),
 }
@@ -405,7 +418,8 @@ TABLE = {
         moment={
             "large zero": lambda: np.zeros((12, 12)),
             "ones": lambda: np.ones((12, 12)),
-            "lopsided": lambda: table(9, 9),
+            "lopsided": lambda: np.eye(9) + np.eye(9, k=5) / 2,
+            "lopsided below": lambda: np.eye(9) + np.eye(9, k=-5) / 2,
             "negative": lambda: -np.eye(9),
             "mixed": lambda: np.diag([-5.0, *range(1, 3)]),
             "tensor": lambda: torch.eye(9),
@@ -611,7 +625,7 @@ TABLE = {
     ),
     "scatter": call(
         plots.scatter,
-        is_drawing,
+        is_scattered,
         {
             "points": lambda: table(3, 2),
             "labels": lambda: [0, 1, 1],
@@ -638,7 +652,7 @@ TABLE = {
     ),
     "images": call(
         plots.images,
-        is_drawing,
+        are_pictures,
         {"pictures": PICTURES["flat"], "columns": always(2)}
         | {"labels": lambda: ["a", "b"], "ax": always(None)},
         pictures=PICTURES,
@@ -720,6 +734,8 @@ def check_law(name, bad):
         assert re.match(rf"(scale\()?({'|'.join(made)})\b", str(found)), found
         assert plt.get_fignums() == figures, "a figure is left open"
     elif found is not None:
+        masked = [isinstance(a, np.ma.MaskedArray) for a in arguments.values()]
+        assert not any(masked), "a mask is overlooked"
         entry.check(found, **arguments)
     assert frozen(list(arguments.values())) == before
     assert shared_state() == state

@@ -187,6 +187,14 @@ def test_the_floor_at_full_rank_is_zero():
     assert linalg.eckart_young_floor([[1, 2], [3, 4], [5, 6]], 2) == 0
 
 
+@pytest.mark.parametrize("seed", range(9))
+def test_rounding_leaves_no_floor_below_zero(seed):
+    z = np.random.default_rng(seed).normal(size=(2, 9))
+    floors = linalg.principal_components(z.T @ z, 8).floors
+    assert (floors >= 0).all()
+    np.testing.assert_allclose(floors[1:], 0, atol=1e-12)
+
+
 # --- Principal angles ----------------------------------------------------------------
 
 
