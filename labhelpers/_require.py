@@ -82,14 +82,17 @@ def require_array(argument, value, *shapes, kinds="fiu", finite=True):
     return array
 
 
-def require_tensor(argument, tensor):
-    """Demand a non-empty, dense tensor of float32 or float64; NaN may occur."""
+def require_tensor(argument, tensor, like=None):
+    """Demand a dense tensor of float32 or float64, as ``like`` is; NaN may occur."""
     require(is_tensor(tensor), argument, type(tensor).__name__, "a torch.Tensor")
     dense = str(tensor.layout) == "torch.strided"
     kind = tensor.dtype if dense else tensor.layout
     is_float = str(kind) in ("torch.float32", "torch.float64")
     require(is_float, argument, kind, "of dtype float32 or float64")
     require(tensor.numel() > 0, argument, f"shape {tuple(tensor.shape)}", "non-empty")
+    for what in ("dtype", "device") if like is not None else ():
+        wanted, seen = getattr(like, what), getattr(tensor, what)
+        require(seen == wanted, argument, f"{what} {seen}", f"of {what} {wanted}")
 
 
 def require_finite(argument, tensor, *, ndim):
@@ -103,14 +106,6 @@ def require_finite(argument, tensor, *, ndim):
     require(finite, argument, seen, "finite everywhere")
 
 
-def require_like(argument, tensor, like):
-    """Demand a floating-point tensor of the dtype and on the device of another."""
-    require_tensor(argument, tensor)
-    for what in ("dtype", "device"):
-        wanted, seen = getattr(like, what), getattr(tensor, what)
-        require(seen == wanted, argument, f"{what} {seen}", f"of {what} {wanted}")
-
-
 def require_axes(**arguments):
     """Demand tensors that fit: ``name=(tensor, axes)``, with one letter for each axis.
 
@@ -119,7 +114,7 @@ def require_axes(**arguments):
     """
     like, lengths, runs = next(iter(arguments.values()))[0], {}, ()
     for number, (name, (tensor, axes)) in enumerate(arguments.items()):
-        require_like(name, tensor, like)
+        require_tensor(name, tensor, like)
         front, shape = tensor.shape[: -len(axes)], tensor.shape[-len(axes) :]
         runs = runs or (front if number < 2 else ())
         fits = front in ((), runs) and len(shape) == len(axes)
@@ -156,6 +151,6 @@ def require_start(start, like, shapes, *, runs):
     require(is_sequence and len(start) == count, "start", seen, f"{count} tensors")
     given = getattr(start[0], "shape", ())[-3:-2] if runs is None else (runs,)
     for p, shape in zip(start, shapes):
-        require_like("start", p, like)
+        require_tensor("start", p, like)
         seen, wanted = tuple(p.shape), (*given, *shape)
         require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from labhelpers._require import require, require_count, require_like, require_number
+from labhelpers._require import require, require_count, require_number, require_tensor
 
 
 class Trace(NamedTuple):
@@ -276,7 +276,7 @@ def _variables(params):
     require(several, "params", type(params).__name__, "a tuple or list of tensors")
     require(len(params) > 0, "params", "none", "at least one tensor")
     for p in params:
-        require_like("params", p, params[0])
+        require_tensor("params", p, params[0])
     return tuple(p.detach().clone().requires_grad_() for p in params)
 
 
