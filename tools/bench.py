@@ -507,7 +507,8 @@ def one_descent(place):
 def pack(place):
     """Run the five labs and compare their outputs, one lab a core."""
     options = ["-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
-    command = [sys.executable, "-m", "pytest", *options, "-n", "auto", "notebooks"]
+    options += ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", *options, "notebooks"]
     once = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
 
     def run():
