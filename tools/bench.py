@@ -702,7 +702,7 @@ def race_alt(points):
     told = []
     for name, each in points.items():
         steps = [
-            f"{100 * max(e - 1, 0):.2g} % after {with_unit(s, 's')}" for s, e in each
+            f"{short(100 * max(e - 1, 0))} % after {with_unit(s, 's')}" for s, e in each
         ]
         told.append(f"{name}: {', then '.join(steps)}")
     return (
