@@ -154,3 +154,30 @@ def require_start(start, like, shapes, *, runs):
         require_tensor("start", p, like)
         seen, wanted = tuple(p.shape), (*given, *shape)
         require(seen == wanted, "start", f"shape {seen}", f"of shape {wanted}")
+
+
+def require_texts(argument, texts, counts):
+    """Return texts, as many as one of the counts."""
+    several = isinstance(texts, (list, tuple)) and len(texts) in counts
+    fits = several and all(isinstance(text, str) for text in texts)
+    require(fits, argument, repr(texts), f"{' or '.join(map(str, counts))} texts")
+    return texts
+
+
+def require_ascending(argument, numbers, *, least=2, count=False):
+    """Return ascending numbers or, where that is allowed, how many there are to be."""
+    if count and not hasattr(numbers, "__len__"):
+        return require_count(argument, numbers, 1, 1000)
+    numbers = require_array(argument, numbers, (None,)).astype(float)
+    fits = len(numbers) >= least and (np.diff(numbers) > 0).all()
+    require(fits, argument, numbers, f"{least} or more ascending numbers")
+    return numbers
+
+
+def require_classes(argument, classes, shape, *, most):
+    """Return whole numbers from 0 to ``most − 1`` in an array of this shape."""
+    classes = require_array(argument, classes, shape, kinds="iub")
+    seen = f"{classes.min()} to {classes.max()}"
+    known = classes.min() >= 0 and classes.max() < most
+    require(known, argument, seen, f"from 0 to {most - 1}")
+    return classes

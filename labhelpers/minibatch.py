@@ -8,7 +8,15 @@ import torch
 from torch.nn.functional import mse_loss
 from tqdm.auto import tqdm
 
-from labhelpers._require import require, require_count, require_finite
+from labhelpers._require import (
+    require,
+    require_array,
+    require_axes,
+    require_count,
+    require_number,
+    require_start,
+    require_tensor,
+)
 from labhelpers.data import scale_pixels
 from labhelpers.descent import learning_rates, normal
 
@@ -73,6 +81,8 @@ def scaled_step(A, z, *, lr, damping=0.03):
     (tensor([[0.6000],
             [0.8000]]), tensor(8.))
     """
+    require_axes(A=(A, "nk"), z=(z, "mn"))
+    lr, damping = require_number("lr", lr, high=1), require_number("damping", damping)
     Y = z @ A
     C = Y.T @ Y / len(z)
     loss = (torch.linalg.vector_norm(z) ** 2 / len(z) - C.trace()) / 2  # Pythagoras
@@ -128,6 +138,8 @@ def orthogonalise(gradient):
     >>> orthogonalise(torch.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
+    require_tensor("gradient", gradient)
+    require(gradient.ndim == 2, "gradient", f"{gradient.ndim} axes", "a matrix")
     rows, columns = gradient.shape
     if rows < columns:
         return orthogonalise(gradient.T).T
@@ -198,25 +210,28 @@ def train_autoencoder_minibatch(
     >>> round(run.ratio, 3)
     1.0
     """
-    n, pixels = _require_images(images)
-    require_count("k", k, 1, pixels)
-    require_count("num_epochs", num_epochs)
-    require_count("batch_size", batch_size)
-    require_count("seed", seed, 0, 2**63 - 1)
+    n, pixels, dtype = _require_images(images)
+    k = require_count("k", k, 1, pixels)
+    num_epochs = require_count("num_epochs", num_epochs)
+    batch_size = require_count("batch_size", batch_size)
+    seed = require_count("seed", seed, 0, 2**63 - 1)
     rate, scaled = learning_rates(lr), optimizer is None
     allowed = "a single number" + (", at most 1 for scaled descent" if scaled else "")
     fits = rate.ndim == 0 and (rate <= 1 or not scaled)
     require(fits, "lr", repr(lr), allowed)
-    positive = floor is None or (not isinstance(floor, bool) and 0 < floor < torch.inf)
-    require(positive, "floor", floor, "a positive number, or left out")
-    home = images.device if isinstance(images, torch.Tensor) else "cpu"
+    floor = None if floor is None else require_number("floor", floor, low=1e-100)
+    home = images.device if isinstance(images, torch.Tensor) else torch.device("cpu")
     device = home if device is None else _require_device(device)
-    g = torch.Generator().manual_seed(seed)
-    A, B = _start(start, [(pixels, k), (k, pixels)], std=pixels**-0.5, generator=g)
-    A = _orthonormal(A) if scaled else A
-    dtype = torch.float64 if str(images.dtype).endswith("float64") else torch.float32
-    A, B = A.to(device, dtype, copy=True), B.to(device, dtype, copy=True)
-    if not scaled:
+    shapes, g = [(pixels, k), (k, pixels)], torch.Generator().manual_seed(seed)
+    if start is None:
+        start = [normal(*s, std=pixels**-0.5, generator=g) for s in shapes]
+    else:
+        like = start[0] if isinstance(start, (tuple, list)) and start else start
+        require_start(start, like, shapes, runs=None)
+    A, B = (p.detach().to(device, dtype, copy=True) for p in start)
+    if scaled:
+        A = _orthonormal(start[0]).to(A)
+    else:
         with _blamed_on(optimizer):
             stepper = optimizer([A.requires_grad_(), B.requires_grad_()], lr=lr)
     losses, ratio, interrupted = [], None, False
@@ -290,22 +305,9 @@ def _batch(images, rows, like):
     return batch.to(like.dtype)
 
 
-def _start(start, shapes, *, std, generator):
-    """Return A and B, drawn or given."""
-    if start is None:
-        return [normal(*shape, std=std, generator=generator) for shape in shapes]
-    pair = isinstance(start, (tuple, list)) and len(start) == 2
-    require(pair, "start", type(start).__name__, "a pair of tensors (A, B)")
-    for p, shape in zip(start, shapes):
-        require_finite("start", p, ndim=[2])
-        seen = tuple(p.shape)
-        require(seen == shape, "start", f"shape {seen}", f"of shape {shape}")
-    return [p.detach() for p in start]
-
-
 def _orthonormal(A):
     """Return an orthonormal basis of the space that the columns of A span."""
-    Q, R = torch.linalg.qr(A.double().cpu())
+    Q, R = torch.linalg.qr(A.detach().double().cpu())
     lengths = torch.linalg.vector_norm(R, dim=0)
     independent = bool((R.diagonal().abs() > 1e-6 * lengths).all())
     require(independent, "start", "dependent ones", "an A with independent columns")
@@ -320,25 +322,20 @@ def _require_device(device):
 
 
 def _require_images(images):
-    """Check the images; return their number and their size."""
+    """Check the images; return their number, their size, and the dtype to compute in.
+
+    They are looked at a thousand at a time, as they may lie on a disk.
+    """
     shape = tuple(getattr(images, "shape", ()))
     filled = len(shape) == 2 and 0 not in shape
     require(filled, "images", f"shape {shape}", "a non-empty matrix, one image a row")
     dtype = str(getattr(images, "dtype", type(images))).removeprefix("torch.")
-    known = "uint8", "float16", "bfloat16", "float32", "float64"
-    require(dtype in known, "images", f"dtype {dtype}", "of uint8 or floating point")
-    layout = str(getattr(images, "layout", "strided"))
-    device = str(getattr(images, "device", "cpu"))
-    whole = "strided" in layout and device != "meta" and not hasattr(images, "mask")
-    seen = f"{type(images).__name__} {layout}, device {device}"
-    require(whole, "images", seen, "dense, without a mask, and filled")
-    if dtype != "uint8":
-        like = torch.empty(0, dtype=torch.float64)
-        batches = torch.arange(len(images)).split(1000)
-        sizes = [_batch(images, rows, like).abs().max() for rows in batches]
-        size = torch.stack(sizes).max().item()
-        allowed = "finite, the largest entry of a size from 1e-15 to 1e15, or 0"
-        require(
-            size == 0 or 1e-15 <= size <= 1e15, "images", f"a size of {size}", allowed
-        )
-    return shape
+    known = ("uint8", "float16", "float32", "float64")
+    dense = str(getattr(images, "layout", "strided")).endswith("strided")
+    known = dtype in known and dense
+    require(known, "images", f"dtype {dtype}", "dense, of uint8 or floating point")
+    for first in range(0, 0 if dtype == "uint8" else shape[0], 1000):
+        chunk = require_array("images", images[first : first + 1000], (None, None))
+        size, allowed = float(abs(chunk).max()), "0, or from 1e-15 to 1e15, in size"
+        require(size == 0 or 1e-15 <= size <= 1e15, "images", size, allowed)
+    return *shape, torch.float64 if dtype == "float64" else torch.float32

@@ -9,7 +9,15 @@ import numpy as np
 from cycler import cycler
 from IPython.display import display
 
-from labhelpers._require import require, require_array, require_count, require_number
+from labhelpers._require import (
+    require,
+    require_array,
+    require_ascending,
+    require_classes,
+    require_count,
+    require_number,
+    require_texts,
+)
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 LINES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3))]
@@ -72,7 +80,7 @@ def losses(losses, *, labels=None, floor=None, ax=None):
     losses = losses.astype(float)
     losses[~(np.abs(losses) < 1e200)] = np.nan
     require((losses > 0).any(), "losses", "none", "some of them positive, below 1e200")
-    names = () if labels is None else _texts("labels", labels, [losses[:1].size])
+    names = () if labels is None else require_texts("labels", labels, [losses[:1].size])
     floor = None if floor is None else require_number("floor", floor)
     ax = _axes(ax)
     lines = ax.plot(losses)
@@ -92,7 +100,7 @@ def histogram(values, *, bins=40, label=None, ax=None):
     ``bins``: how many, or their edges. ``label``: a text for a legend.
     """
     values = require_array("values", values, (None,), kinds="fiub").astype(float)
-    bins = _ascending("bins", bins, count=True)
+    bins = require_ascending("bins", bins, count=True)
     require(label is None or isinstance(label, str), "label", repr(label), "a text")
     try:
         np.histogram_bin_edges(values, bins)
@@ -116,9 +124,9 @@ def scatter(points, labels, names, *, ax=None):
         At most 6.
     ax : Axes, optional
     """
-    names = _texts("names", names, range(1, len(COLOURS) + 1))
+    names = require_texts("names", names, range(1, len(COLOURS) + 1))
     points = require_array("points", points, (None, 2))
-    labels = _classes("labels", labels, points.shape[:1], most=len(names))
+    labels = require_classes("labels", labels, points.shape[:1], most=len(names))
     ax = _axes(ax, width=4.8, height=4.2)
     for label, name in enumerate(names):
         x, y = points[labels == label].T
@@ -141,9 +149,9 @@ def contours(x, y, heights, *, levels=20, ax=None):
         How many lines, or their heights, ascending.
     ax : Axes, optional
     """
-    x, y = _ascending("x", x), _ascending("y", y)
+    x, y = require_ascending("x", x), require_ascending("y", y)
     heights = require_array("heights", heights, y.shape + x.shape)
-    levels = _ascending("levels", levels, least=1, count=True)
+    levels = require_ascending("levels", levels, least=1, count=True)
     ax = _axes(ax, width=4.8, height=4.2)
     lines = ax.contour(x, y, heights, levels=levels, cmap="cividis")
     ax.clabel(lines, fontsize=7)
@@ -161,8 +169,8 @@ def regions(x, y, classes, *, ax=None):
         From 0 to 5.
     ax : Axes, optional
     """
-    x, y = _ascending("x", x), _ascending("y", y)
-    classes = _classes("classes", classes, y.shape + x.shape, most=len(COLOURS))
+    x, y = require_ascending("x", x), require_ascending("y", y)
+    classes = require_classes("classes", classes, y.shape + x.shape, most=len(COLOURS))
     ax = _axes(ax, width=4.8, height=4.2)
     low, high = int(classes.min()), int(classes.max())
     edges = [label - 0.5 for label in range(high + 2)]
@@ -194,7 +202,7 @@ def images(pictures, *, columns=8, labels=None, ax=None):
     columns = require_count("columns", columns, 1, 100)
     rows = -(-len(pictures) // columns)
     require(rows <= 100, "pictures", f"{rows} rows", "at most 100 rows")
-    labels = None if labels is None else _texts("labels", labels, [rows])
+    labels = None if labels is None else require_texts("labels", labels, [rows])
     ax = _axes(ax, width=0.8 * columns, height=0.8 * rows)
     canvas = np.ones((rows, 34, columns, 34, 3))  # with a white border of 1 pixel
     for i, picture in enumerate(pictures):
@@ -214,28 +222,3 @@ def _axes(ax, **size):
     """Return these Axes, or new ones."""
     require(ax is None or isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
     return axes(**size) if ax is None else ax
-
-
-def _texts(argument, texts, counts):
-    several = isinstance(texts, (list, tuple)) and len(texts) in counts
-    fits = several and all(isinstance(text, str) for text in texts)
-    require(fits, argument, repr(texts), f"{' or '.join(map(str, counts))} texts")
-    return texts
-
-
-def _ascending(argument, numbers, *, least=2, count=False):
-    """Return ascending numbers or, where that is allowed, how many there are to be."""
-    if count and not hasattr(numbers, "__len__"):
-        return require_count(argument, numbers, 1, 1000)
-    numbers = require_array(argument, numbers, (None,)).astype(float)
-    fits = len(numbers) >= least and (np.diff(numbers) > 0).all()
-    require(fits, argument, numbers, f"{least} or more ascending numbers")
-    return numbers
-
-
-def _classes(argument, classes, shape, *, most):
-    classes = require_array(argument, classes, shape, kinds="iub")
-    seen = f"{classes.min()} to {classes.max()}"
-    known = classes.min() >= 0 and classes.max() < most
-    require(known, argument, seen, f"from 0 to {most - 1}")
-    return classes
