@@ -243,6 +243,10 @@ def scale_pixels(pixels):
     >>> scale_pixels(np.array([0, 51, 255], dtype=np.uint8))
     array([-1. , -0.6,  1. ], dtype=float32)
     """
+    dtype = str(getattr(pixels, "dtype", type(pixels).__name__))
+    plain = not isinstance(pixels, np.ma.MaskedArray)
+    known = plain and dtype.removeprefix("torch.") == "uint8"
+    require(known, "pixels", f"{type(pixels).__name__} of {dtype}", "of dtype uint8")
     scaled = pixels / np.float32(127.5)
     scaled -= 1
     return scaled

@@ -82,6 +82,7 @@ def scaled_step(A, z, *, lr, damping=0.03):
             [0.8000]]), tensor(8.))
     """
     require_axes(A=(A, "nk"), z=(z, "mn"))
+    require(A.ndim == z.ndim == 2, "z", f"{z.ndim} axes, A {A.ndim}", "a matrix, as A")
     lr, damping = require_number("lr", lr, high=1), require_number("damping", damping)
     Y = z @ A
     C = Y.T @ Y / len(z)
@@ -89,8 +90,8 @@ def scaled_step(A, z, *, lr, damping=0.03):
     gradient = torch.addmm(z.T @ Y, A, C, beta=-1 / len(z))
     tiny = torch.finfo(A.dtype).tiny
     C.diagonal().add_((damping * C.diagonal().mean()).clamp(min=tiny))
-    A = A - lr * torch.cholesky_solve(gradient.T, torch.linalg.cholesky(C)).T
-    lower = torch.linalg.cholesky(A.T @ A)
+    A = A - lr * torch.cholesky_solve(gradient.T, torch.linalg.cholesky_ex(C).L).T
+    lower = torch.linalg.cholesky_ex(A.T @ A).L  # of NaN, NaN
     A = torch.linalg.solve_triangular(lower.T, A, upper=True, left=False)
     return A, loss.clamp(min=0)
 
@@ -139,7 +140,9 @@ def orthogonalise(gradient):
     tensor([[0.6000, 0.8000]])
     """
     require_tensor("gradient", gradient)
-    require(gradient.ndim == 2, "gradient", f"{gradient.ndim} axes", "a matrix")
+    seen = f"{gradient.ndim} axes on {gradient.device}"
+    known = gradient.ndim == 2 and not gradient.is_meta
+    require(known, "gradient", seen, "a matrix with numbers")
     rows, columns = gradient.shape
     if rows < columns:
         return orthogonalise(gradient.T).T
@@ -278,7 +281,12 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
     >>> mean_image_loss(torch.zeros(3, 1), torch.zeros(1, 3), torch.ones(5, 3))
     1.5
     """
-    batches = torch.arange(len(images)).split(batch_size)
+    n, pixels, _ = _require_images(images)
+    require_axes(A=(A, "nk"), B=(B, "kn"))
+    require(
+        len(A) == pixels, "A", f"{len(A)} rows", f"of {pixels} rows, as images have"
+    )
+    batches = torch.arange(n).split(require_count("batch_size", batch_size))
     losses = [len(r) * _image_loss(A, B, _batch(images, r, A)).item() for r in batches]
     return sum(losses) / len(images)
 
@@ -317,7 +325,7 @@ def _orthonormal(A):
 def _require_device(device):
     try:
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError):  # by kind of device
+    except (RuntimeError, AssertionError, TypeError, ValueError):
         return require(False, "device", repr(device), "one that torch finds here")
 
 

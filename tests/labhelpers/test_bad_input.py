@@ -22,11 +22,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labhelpers import data, descent, linalg, plots, training
+from labhelpers import data, descent, linalg, minibatch, plots, training
 from tests.labhelpers import oracles
 from tests.labhelpers.test_signatures import own
 
-ROOMS = [linalg, descent, training, data, plots]
+ROOMS = [linalg, descent, training, minibatch, data, plots]
 EXAMPLES = settings().max_examples  # 100, or what the profile says
 law = settings(
     deadline=None,
@@ -248,6 +248,38 @@ def is_accuracy(found, logits, targets):
     right = logits.argmax(axis=-1) == targets
     assert right.shape == logits.shape[:-1]
     np.testing.assert_allclose(found, right.mean(axis=-1))
+
+
+def is_scaled_step(found, A, z, lr, damping=0.03):
+    new, loss = found
+    assert new.shape == A.shape
+    assert loss.shape == ()
+    if finite(new) and new.device.type == "cpu":
+        np.testing.assert_allclose(
+            numbers_of(new.mT @ new), np.eye(A.shape[1]), atol=0.1
+        )
+
+
+def is_orthogonal(found, gradient):
+    assert found.shape == gradient.shape
+    if finite(numbers_of(gradient)):
+        assert np.linalg.norm(numbers_of(found), 2) < 1 + 1e-4
+
+
+def is_autoencoder(found, images, k, seed, **knobs):
+    assert found.A.shape == (images.shape[1], k) == found.B.shape[::-1]
+    assert found.diverged == (not found.losses.isfinite().all())
+
+
+def is_mean_loss(found, A, B, images, batch_size=1000):
+    z, A, B = map(numbers_of, (images, A, B))
+    z = z / 127.5 - 1 if "uint8" in str(images.dtype) else z
+    wanted = ((z - z @ B.T @ A.T) ** 2).sum() / (2 * len(z))
+    assert found == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+
+
+def is_scaled(found, pixels):
+    np.testing.assert_allclose(found, numbers_of(pixels) / 127.5 - 1, atol=1e-6)
 
 
 def is_iris(found, variant):
@@ -567,6 +599,36 @@ TABLE = {
         targets=TARGETS | {"one": lambda: torch.tensor([1])},
         logits={"runs": lambda: tensor(2, 5, 3)},
     ),
+    "scaled_step": call(
+        minibatch.scaled_step,
+        is_scaled_step,
+        {"A": lambda: torch.linalg.qr(tensor(3, 2))[0], "z": lambda: tensor(5, 3)}
+        | {"lr": always(0.5), "damping": always(0.03)},
+    ),
+    "orthogonalise": call(
+        minibatch.orthogonalise, is_orthogonal, {"gradient": lambda: tensor(5, 3)}
+    ),
+    "train_autoencoder_minibatch": call(
+        minibatch.train_autoencoder_minibatch,
+        is_autoencoder,
+        {"images": lambda: tensor(5, 3), "k": always(2), "num_epochs": always(2)}
+        | {"batch_size": always(2), "lr": always(0.5), "optimizer": always(None)}
+        | {"floor": always(0.1), "device": always("cpu"), "start": always(None)}
+        | {"seed": always(0)},
+        optimizer={"SGD": always(torch.optim.SGD), "LBFGS": always(torch.optim.LBFGS)},
+        seed=SEEDS,
+    ),
+    "mean_image_loss": call(
+        minibatch.mean_image_loss,
+        is_mean_loss,
+        {"A": lambda: tensor(3, 2), "B": lambda: tensor(2, 3)}
+        | {"images": lambda: tensor(5, 3), "batch_size": always(2)},
+    ),
+    "scale_pixels": call(
+        data.scale_pixels,
+        is_scaled,
+        {"pixels": lambda: np.arange(6, dtype=np.uint8).reshape(2, 3)},
+    ),
     "load_iris": call(
         data.load_iris,
         is_iris,
@@ -664,7 +726,7 @@ TABLE = {
 def test_every_public_function_is_in_the_table():
     rooms = {name for room in ROOMS for name in own(room, inspect.isfunction)}
     public = {name for name in rooms if not name.startswith("_")}
-    assert public - set(TABLE) == {"scale_pixels"}  # see test_images
+    assert public == set(TABLE) - {"StackedRows"}
 
 
 # --- The law --------------------------------------------------------------------------
