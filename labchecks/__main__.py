@@ -1,13 +1,15 @@
-"""``python -m labchecks``: make or read the entry of a prediction in a lab's file.
+"""``python -m labchecks``: make or read the entry of a prediction; print the errors.
 
 python -m labchecks digest starts 200 50="…" 100="…" 200="…"
 python -m labchecks reasons 01
+python -m labchecks errors > docs/errors.md
 """
 
 import argparse
 import importlib
 import sys
 
+from labchecks import errors
 from labchecks.predictions import Question, seal
 
 
@@ -43,6 +45,8 @@ def main(argv=None):
     command = commands.add_parser("reasons", help="show them, answers too")
     command.add_argument("lab", help="its number, such as 01")
     command.set_defaults(run=reasons)
+    command = commands.add_parser("errors", help="print the page of ten errors")
+    command.set_defaults(run=lambda arguments: print(errors.page(), end="") or 0)
     arguments = parser.parse_args(argv)
     return arguments.run(arguments)
 

@@ -22,15 +22,10 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from labchecks.errors import Hint, cause
+
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 16_180  # of the check's own draws, plus what the caller adds
-
-
-class Hint(NamedTuple):
-    """A likely cause, and where in the labs to look."""
-
-    text: str
-    where: str = ""
 
 
 class Wrong(Exception):
@@ -229,42 +224,6 @@ _LIBRARIES = tuple(
     for folder in [*_LIBRARIES, ROOT / "labchecks", ROOT / "labhelpers"]
 )
 
-# What an error says (a pattern), and what is likely behind it.
-_STEP, _GRADIENT = "lab 01, One step", "lab 01, One gradient"
-_CAUSES = {
-    r"leaf Variable that requires grad.*in-place": Hint(
-        "The update is not inside 'with torch.no_grad():'.", _STEP
-    ),
-    r"does not require grad|NoneType": Hint(
-        "Autograd has lost a tensor: it is not in the loss, or requires_grad_() is "
-        "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'.",
-        _STEP,
-    ),
-    r"backward through the graph a second time": Hint(
-        "The loss is computed once only: compute it anew in each step.", _GRADIENT
-    ),
-    r"modified by an inplace operation": Hint(
-        "A tensor was changed between the loss and backward(): first backward(), then"
-        " the update.",
-        _STEP,
-    ),
-    r"[Tt]arget \d+ is out of bounds": Hint(
-        "One class is missing: classes count from 0, so there is one more than the "
-        "largest target."
-    ),
-    r"scalar type|same dtype|type: Float|dtype": Hint(
-        "Two dtypes meet: draw the start with the dtype of what is handed in."
-    ),
-    r"numpy\(\) on Tensor that requires grad": Hint(
-        "Call .detach() before .numpy(); a tensor keeps its graph until then."
-    ),
-    r"shapes? |square matri|size mismatch|dimension|size of tensor": Hint(
-        "Two shapes do not fit: write the shape beside each factor, and look for a "
-        "matrix that is transposed or in the wrong place."
-    ),
-    r"argument": Hint("The function must take the arguments that the exercise names."),
-}
-
 
 class _Printed(io.TextIOBase):
     """Keeps the first line of what is printed, and counts the others."""
@@ -380,9 +339,8 @@ def _raised(error):
     seen = f"{type(error).__name__}: {first}"
     if frames:
         seen += f" (line {frames[-1].lineno} of your code: {line})"
-    causes = (hint for sign, hint in _CAUSES.items() if re.search(sign, message))
     default = Hint("The line named here stopped: read the last words of the error.")
-    return Wrong(seen, "a result, and no error", next(causes, default))
+    return Wrong(seen, "a result, and no error", cause(message) or default)
 
 
 @functools.cache

@@ -218,6 +218,43 @@ def images(pictures, *, columns=8, labels=None, ax=None):
     return ax
 
 
+def graph(nodes, *, ax=None):
+    """Draw autograd's record: data flow along dark arrows, gradients along dashed ones.
+
+    ``nodes`` is what ``descent.record`` returns. Leaves have a thick border.
+    """
+    ax = _axes(ax)
+    column, columns, places = {"–": -1}, {}, {}
+    for node in nodes:  # right of all inputs
+        column[node.name] = 1 + max((column[each] for each in node.inputs), default=-1)
+    for node in nodes:
+        if not node.inputs:  # a leaf: left of what first uses it
+            uses = [column[n.name] for n in nodes if node.name in n.inputs]
+            column[node.name] = min(uses, default=1) - 1
+        columns.setdefault(column[node.name], []).append(node.name)
+    for x, names in columns.items():
+        places |= {n: (x, (len(names) - 1) / 2 - i) for i, n in enumerate(names)}
+    for node in nodes:
+        text = f"{node.name}  {node.operation}\nvalue {node.value}\ngrad {node.grad}"
+        box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.2"}
+        box["linewidth"] = 1 if node.inputs else 2.5
+        here = places[node.name]
+        ax.text(*here, text, ha="center", va="center", size=10, bbox=box, zorder=3)
+        for there in {places[each] for each in node.inputs if each in places}:
+            bend = f"arc3,rad={0.15 if here[0] - there[0] == 1 else 0.4}"
+            arrow = {"arrowstyle": "-|>", "connectionstyle": bend, "mutation_scale": 11}
+            arrow |= {"shrinkA": 32, "shrinkB": 36}
+            data = arrow | {"color": "0.2"}
+            ax.annotate("", here, there, arrowprops=data)
+            back = arrow | {"color": COLOURS[1], "linestyle": "--"}
+            ax.annotate("", there, here, arrowprops=back)
+    most = max(map(len, columns.values()))
+    ax.set(xlim=(-0.5, max(columns) + 0.5), ylim=(-most / 2, most / 2))
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
 def _axes(ax, **size):
     """Return these Axes, or new ones."""
     require(ax is None or isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")

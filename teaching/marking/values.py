@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from labchecks.given import KINDS
+
 MOST_ITEMS = 100_000
 NUMBERS = "biufc"  # the kinds of dtypes that are packed
 
@@ -51,6 +53,9 @@ def pack(value):
             scalar = "scalar" if isinstance(value, np.generic) else "array"
             name = "float" if type(value) is float else scalar
             return {"is": name, **_bytes(array, array.shape, array.dtype.str)}
+    if type(value) in KINDS.values():
+        plain = pack(value.plain())
+        return {"is": "given", "kind": type(value).__name__, "plain": plain}
     if callable(value):
         return {"is": "function", "parameters": _parameters(value)}
     return {"is": "other", "kind": type(value).__name__[:40]}
@@ -98,6 +103,8 @@ def _unpack(packed):
             return Function(
                 [(str(n), int(k), bool(d)) for n, k, d in packed["parameters"]]
             )
+        case "given":
+            return KINDS[packed["kind"]].of(_unpack(packed["plain"]))
         case "other":
             return Other(str(packed["kind"]))
     raise ValueError(f"packed must be what pack returns, got {packed['is']!r}")

@@ -1,0 +1,226 @@
+"""The phrase book: ten mistakes with autograd, what torch says, why, and the cure.
+
+``labchecks.student`` names the cause of an error by it, lab 00 shows it as a table, and
+``python -m labchecks errors`` prints it as the page docs/errors.md.
+"""
+
+import re
+import warnings
+from typing import NamedTuple
+
+import torch
+
+_STEP, _GRADIENT = "lab 01, One step", "lab 01, One gradient"
+
+
+class Hint(NamedTuple):
+    """A likely cause, and where in the labs to look."""
+
+    text: str
+    where: str = ""
+
+
+NO_GRAD = Hint("The update is not inside 'with torch.no_grad():'.", _STEP)
+WHOLE = Hint(
+    "Integers have no slope: write 1.0 for 1, or convert by .double() before the mark."
+)
+LOST = Hint(
+    "Autograd has lost a tensor: it is not in the loss, or requires_grad_() is "
+    "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'. (A gradient "
+    "of a gradient needs create_graph=True.)",
+    _STEP,
+)
+ONCE = Hint("The loss is computed once only: compute it anew in each step.", _GRADIENT)
+CHANGED = Hint(
+    "A tensor was changed between the loss and backward(): first backward(), then"
+    " the update.",
+    _STEP,
+)
+NO_SCALAR = Hint("Take the sum or the mean, so that the loss is one number.")
+DTYPES = Hint("Two dtypes meet: draw the start with the dtype of what is handed in.")
+DETACH = Hint("Call .detach() before .numpy(); a tensor keeps its graph until then.")
+
+# What an error says (a pattern), and what is likely behind it.
+CAUSES = {
+    r"leaf Variable that requires grad.*in-place": NO_GRAD,
+    r"[Oo]nly Tensors of floating point": WHOLE,
+    r"does not require grad|NoneType": LOST,
+    r"backward through the graph a second time": ONCE,
+    r"modified by an inplace operation": CHANGED,
+    r"created only for scalar outputs": NO_SCALAR,
+    r"[Tt]arget \d+ is out of bounds": Hint(
+        "One class is missing: classes count from 0, so there is one more than the "
+        "largest target."
+    ),
+    r"scalar type|same dtype|type: Float|dtype": DTYPES,
+    r"numpy\(\) on Tensor that requires grad": DETACH,
+    r"shapes? |square matri|size mismatch|dimension|size of tensor": Hint(
+        "Two shapes do not fit: write the shape beside each factor, and look for a "
+        "matrix that is transposed or in the wrong place."
+    ),
+    r"argument": Hint("The function must take the arguments that the exercise names."),
+}
+
+
+class Mistake(NamedTuple):
+    """A mistake: lines of code, a piece of what torch says to the last, why, the cure.
+
+    ``says`` is the value of the last line where there is no error.
+    """
+
+    code: str
+    says: str
+    why: str
+    cure: str
+
+
+MISTAKES = (
+    Mistake(
+        "w = torch.tensor(1.0, requires_grad=True)\nw -= 0.1",
+        "a leaf Variable that requires grad is being used in an in-place operation",
+        "The step itself would be recorded, and w would no longer be a leaf.",
+        NO_GRAD.text,
+    ),
+    Mistake(
+        "w = torch.tensor(1.0, requires_grad=True)\ny = w.exp()\ny += 1\ny.backward()",
+        "has been modified by an inplace operation",
+        "The slope of exp is its own result, which += has overwritten.",
+        CHANGED.text,
+    ),
+    Mistake(
+        "w = torch.tensor(1.0, requires_grad=True)\ny = w.exp()\ny.backward()\n"
+        "y.backward()",
+        "Trying to backward through the graph a second time",
+        "The first call has thrown away what the record kept.",
+        ONCE.text,
+    ),
+    Mistake(
+        "w = torch.ones(3, requires_grad=True)\n(2 * w).backward()",
+        "grad can be implicitly created only for scalar outputs",
+        "Three numbers have no single slope.",
+        NO_SCALAR.text,
+    ),
+    Mistake(
+        "U = torch.ones(2, requires_grad=True)\n(U * U).sum().backward()\n"
+        "U = U - 0.1 * U.grad\n0.1 * U.grad",
+        "unsupported operand type(s) for *: 'float' and 'NoneType'",
+        "The new U is the result of an operation, no leaf: its .grad is None.",
+        LOST.text,
+    ),
+    Mistake(
+        "A = torch.ones(2, 2, dtype=torch.float64)\nA @ torch.ones(2, 2)",
+        "have the same dtype",
+        "torch creates float32, NumPy float64, and a product converts neither.",
+        DTYPES.text,
+    ),
+    Mistake(
+        "torch.tensor([1, 2], requires_grad=True)",
+        "floating point and complex dtype can require gradients",
+        "Whole numbers make a tensor of integers.",
+        WHOLE.text,
+    ),
+    Mistake(
+        "p = torch.tensor([[1.0], [2.0], [3.0]])\ny = torch.tensor([1.0, 2.0, 3.0])\n"
+        "((p - y) ** 2).sum().item()",
+        "12.0",
+        "No error, though p holds what y holds: (3, 1) and (3,) broadcast to (3, 3).",
+        "Print both shapes, and give both the same: p.flatten(), or y[:, None].",
+    ),
+    Mistake(
+        "x = torch.tensor(0.0, requires_grad=True)\n"
+        "torch.where(x > 0, x.sqrt(), 0.0).backward()\nx.grad.item()",
+        "nan",
+        "No error: the root has the slope ∞ at 0, the mask multiplies it by 0.",
+        "Mask before the root, not after it: torch.where(x > 0, x, 1.0).sqrt().",
+    ),
+    Mistake(
+        "w = torch.ones(2, requires_grad=True)\nw.numpy()",
+        "Can't call numpy() on Tensor that requires grad",
+        "NumPy can't record what it does to the numbers.",
+        DETACH.text,
+    ),
+)
+
+
+def said(code):
+    """Run lines of code; return what the last one gives, or the error, as a text.
+
+    >>> said("x = torch.ones(2)\\nx.sum().item()")
+    '2.0'
+    >>> said("1 / 0")
+    'ZeroDivisionError: division by zero'
+    """
+    *first, last = code.split("\n")
+    names = {"torch": torch}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exec("\n".join(first), names)
+            try:
+                return repr(eval(last, names))
+            except SyntaxError:  # a statement, such as w -= 0.1
+                exec(last, names)
+                return "nothing"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def shown(mistake):
+    """Run a mistake; return what torch says, cut to the part that all versions share.
+
+    >>> shown(MISTAKES[2])
+    'RuntimeError: Trying to backward through the graph a second time …'
+    """
+    found = said(mistake.code)
+    kind, _, message = found.partition(": ")
+    if not message or mistake.says not in message:
+        return found
+    before, _, after = message.partition(mistake.says)
+    parts = "…" * bool(before), mistake.says, "…" * bool(after)
+    return f"{kind}: {' '.join(filter(None, parts))}"
+
+
+class Table(list):
+    """Rows of (what you write, what torch says, why, the cure)."""
+
+    def __repr__(self):
+        lines = []
+        for number, (code, *others) in enumerate(self, 1):
+            lines.append(f"{number:2}  " + code.replace("\n", "\n    "))
+            said = zip(("says:", "why:", "cure:"), others)
+            lines += [f"    {name:5} {text}" for name, text in said]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self):
+        lines = ["| | you write | torch says | why | the cure |", "| --- " * 5 + "|"]
+        for number, (code, says, *others) in enumerate(self, 1):
+            code = "<br>".join(f"`{line}`" for line in code.split("\n"))
+            lines.append("| " + " | ".join([str(number), code, says, *others]) + " |")
+        return "\n".join(lines)
+
+
+def table():
+    """Run the ten mistakes; return a Table of what came of each."""
+    return Table((m.code, shown(m), m.why, m.cure) for m in MISTAKES)
+
+
+def page():
+    """Return docs/errors.md, a str."""
+    return f"""# Ten errors
+
+What torch says to ten mistakes, why, and the cure. A cell of lab 00 runs the ten and
+shows the same table; the checks name the same causes. This page is made by
+`python -m labchecks errors`.
+
+{table()._repr_markdown_()}
+"""
+
+
+def cause(message):
+    """Return the Hint for an error's message, or None.
+
+    >>> cause("'NoneType' object has no attribute 'sum'").where
+    'lab 01, One step'
+    """
+    found = (hint for sign, hint in CAUSES.items() if re.search(sign, message))
+    return next(found, None)

@@ -1,0 +1,315 @@
+"""Answers to the exercises of lab 00."""
+
+from tests.answers import Exercise
+
+BOOK = """
+def backward(value):
+    order, seen = [], set()
+
+    def visit(v):
+        if v not in seen:
+            seen.add(v)
+            for parent in v.parents:
+                visit(parent)
+            order.append(v)
+
+    visit(value)
+    value.grad = 1.0
+    for v in reversed(order):
+        for parent, slope in zip(v.parents, v.slopes):
+            parent.grad += slope * v.grad
+"""
+
+# A value waits until all that was made of it has passed its gradient on.
+WAITING = """
+def backward(value):
+    uses, stack, seen = {}, [value], {id(value)}
+    while stack:
+        for parent in stack.pop().parents:
+            uses[id(parent)] = uses.get(id(parent), 0) + 1
+            if id(parent) not in seen:
+                seen.add(id(parent))
+                stack.append(parent)
+    value.grad, ready = 1.0, [value]
+    while ready:
+        v = ready.pop()
+        for parent, slope in zip(v.parents, v.slopes):
+            parent.grad = parent.grad + slope * v.grad
+            uses[id(parent)] -= 1
+            if uses[id(parent)] == 0:
+                ready.append(parent)
+    return value.grad
+"""
+
+# Each path on its own: right, but dear where there are many.
+PATHS = """
+def backward(value, so_far=1.0):
+    value.grad += so_far
+    for parent, slope in zip(value.parents, value.slopes):
+        backward(parent, so_far * slope)
+"""
+
+RECURSION = """
+def backward(value):
+    def visit(v):
+        for parent, slope in zip(v.parents, v.slopes):
+            parent.grad {} slope * v.grad
+            visit(parent)
+    value.grad = 1.0
+    visit(value)
+"""
+
+ONCE = """
+def backward(value):
+    seen = set()
+    def visit(v):
+        if v in seen:
+            return
+        seen.add(v)
+        for parent, slope in zip(v.parents, v.slopes):
+            parent.grad += slope * v.grad
+            visit(parent)
+    value.grad = 1.0
+    visit(value)
+"""
+
+LEVELS = """
+def backward(value):
+    order = [value]
+    for v in order:
+        for parent in v.parents:
+            if parent not in order:
+                order.append(parent)
+    value.grad = 1.0
+    for v in order:
+        for parent, slope in zip(v.parents, v.slopes):
+            parent.grad += slope * v.grad
+"""
+
+BACKWARD = Exercise(
+    "backward",
+    [BOOK, WAITING, PATHS],
+    [
+        ([("+= slope", "= slope")], "is replaced"),
+        (RECURSION.format("="), "is replaced"),
+        (RECURSION.format("+="), "passes on twice"),
+        ([("reversed(order)", "order")], "go on to theirs"),
+        (ONCE, "before all of it"),
+        (LEVELS, "before all of it"),
+        ([("    value.grad = 1.0\n", "")], "of value itself is 1"),
+        ([("slope * v.grad", "v.grad")], "slopes are left out"),
+        ([("slope * v.grad", "slope")], "is a product"),
+        ([("slope * v.grad", "parent.number * v.grad")], "are in v.slopes"),
+        ([("= 1.0", "= 2.0")], "in which order"),
+        ([("+= slope * v.grad", "= torch.ones(3)")], "is a number"),
+        ([(".slopes", ".slope")], "stopped"),
+    ],
+)
+
+CENTRAL = """
+def numerical_gradient(f, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(x.numel()):
+        move = torch.zeros_like(x)
+        move.view(-1)[i] = h
+        slopes.view(-1)[i] = (f(x + move) - f(x - move)) / (2 * h)
+    return slopes
+"""
+
+IN_PLACE = """
+def numerical_gradient(f, x, h=1e-5):
+    z = x.clone()
+    flat, slopes = z.flatten(), []
+    for i in range(len(flat)):
+        old = flat[i].item()
+        flat[i] = old + h
+        up = f(flat.reshape(x.shape))
+        flat[i] = old - h
+        slopes.append((up - f(flat.reshape(x.shape))).item() / (2 * h))
+        flat[i] = old
+    return torch.tensor(slopes, dtype=x.dtype).reshape(x.shape)
+"""
+
+IDENTITY = """
+def numerical_gradient(f, x, h):
+    moves = h * torch.eye(x.numel(), dtype=x.dtype).reshape(-1, *x.shape)
+    pairs = [(f(x + m), f(x - m)) for m in moves]
+    return torch.stack([(a - b) / (2 * h) for a, b in pairs]).reshape(x.shape)
+"""
+
+AUTOGRAD = """
+def numerical_gradient(f, x, h):
+    z = x.clone().requires_grad_()
+    f(z).backward()
+    return z.grad
+"""
+
+NOT_PUT_BACK = """
+def numerical_gradient(f, x, h):
+    z, slopes = x.clone(), torch.zeros_like(x)
+    for i in range(x.numel()):
+        z.view(-1)[i] += h
+        up = f(z)
+        z.view(-1)[i] -= 2 * h
+        slopes.view(-1)[i] = (up - f(z)) / (2 * h)
+    return slopes
+"""
+
+BY_ROW = """
+def numerical_gradient(f, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(len(x)):
+        move = torch.zeros_like(x)
+        move[i] = h
+        slopes[i] = (f(x + move) - f(x - move)) / (2 * h)
+    return slopes
+"""
+
+NUMERICAL = Exercise(
+    "numerical_gradient",
+    [CENTRAL, IN_PLACE, IDENTITY],
+    [
+        ([("f(x - move)) / (2 * h)", "f(x)) / h")], "both sides"),
+        ([("f(x + move)", "f(x)"), ("(2 * h)", "h")], "both sides"),
+        ([("(2 * h)", "h")], "2 h apart"),
+        ([(" / (2 * h)", "")], "Divide the difference"),
+        ([("/ (2 * h)", "/ 2 * h")], "by their distance"),
+        ([("f(x + move) - f(x - move)", "f(x - move) - f(x + move)")], "downhill"),
+        ([("move.view(-1)[i] = h", "move += h")], "move at once"),
+        (BY_ROW, "A whole row"),
+        (NOT_PUT_BACK, "not put back"),
+        (AUTOGRAD, "use f alone"),
+        ([("= h\n", "= 1e-3\n"), ("2 * h", "2e-3")], "use f alone"),
+        ([("return slopes", "return slopes.flatten()")], "in the shape of x"),
+        ([("return slopes", "return slopes.sum()")], "in the shape of x"),
+        ([("return slopes", "")], "return, missing"),
+        ([("zeros_like(x)\n    for", "zeros(x.shape)\n    for")], "the dtype of"),
+        (NOT_PUT_BACK.replace("x.clone()", "x"), "copy"),
+    ],
+)
+
+PRODUCT = """
+def hessian_times(f, x, v):
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(f(x), x, create_graph=True)
+    (product,) = torch.autograd.grad((gradient * v).sum(), x)
+    return product
+"""
+
+WITH_VECTOR = """
+def hessian_times(f, x, v):
+    z = x.detach().requires_grad_()
+    gradient = torch.autograd.grad(f(z), z, create_graph=True)[0]
+    return torch.autograd.grad(gradient, z, grad_outputs=v)[0]
+"""
+
+BY_BACKWARD = """
+def hessian_times(f, x, v):
+    x = torch.nn.Parameter(x.clone())
+    f(x).backward(create_graph=True)
+    gradient, x.grad = x.grad, None
+    (gradient @ v).backward()
+    return x.grad.detach()
+"""
+
+LIBRARY = """
+def hessian_times(f, x, v):
+    return torch.autograd.functional.vhp(f, x, v)[1]
+"""
+
+TIMES = Exercise(
+    "hessian_times",
+    [PRODUCT, WITH_VECTOR, BY_BACKWARD, LIBRARY],
+    [
+        ([("return product", "return gradient.detach()")], "differentiate once more"),
+        ([("(gradient * v)", "gradient")], "v is left out"),
+        ([(", create_graph=True", "")], "create_graph=True"),
+        ([(".requires_grad_()", "")], "lost a tensor"),
+        ([(".clone()", "")], "copy"),
+        ([("return product", "return (gradient * v).detach()")], "entry by entry"),
+        ([("return product", "return product @ v")], "one number"),
+        ([("return product", "return (gradient @ v).detach()")], "one number"),
+        ([("return product", "return product + gradient.detach()")], ".grad adds"),
+        ([("return product", "")], "return, missing"),
+        ([("v).sum(), x)", "v).sum(), x, create_graph=True)")], "detached"),
+        ([("return product", "return -product")], "once more by x"),
+        ([("(gradient * v).sum()", "gradient * v")], "one number"),
+        (
+            "def hessian_times(f, x, v):\n"
+            "    return torch.autograd.functional.hessian(f, x) @ v\n",
+            "never make them",
+        ),
+        (
+            "def hessian_times(f, x, v):\n"
+            "    return torch.autograd.functional.hessian(f, x)\n",
+            "H itself",
+        ),
+        (
+            "def hessian_times(f, x, v):\n"
+            "    return torch.autograd.functional.hessian(f, x).diag() * v\n",
+            "Only the diagonal",
+        ),
+    ],
+)
+
+POWER = (
+    PRODUCT
+    + """
+
+def largest_curvature(f, x, v, steps):
+    v = v / (v @ v) ** 0.5
+    for _ in range(steps):
+        v = hessian_times(f, x, v)
+        v = v / (v @ v) ** 0.5
+    return (v @ hessian_times(f, x, v)).item()
+"""
+)
+
+CURVATURE = Exercise(
+    "largest_curvature",
+    [
+        POWER,
+        """
+def largest_curvature(f, x, v, steps):
+    H = torch.autograd.functional.hessian(f, x)
+    v = torch.linalg.matrix_power(H, steps) @ v
+    return v @ H @ v / (v @ v)
+""",
+        """
+def largest_curvature(f, x, v, steps=20):
+    def times(v):
+        return torch.autograd.functional.hvp(f, x, v)[1]
+
+    while steps:
+        v, steps = torch.nn.functional.normalize(times(v), dim=0), steps - 1
+    return float(torch.dot(v, times(v)))
+""",
+    ],
+    [
+        (
+            [("(v @ hessian_times(f, x, v))", "hessian_times(f, x, v).norm()")],
+            "has no sign",
+        ),
+        ([("range(steps)", "range(0)")], "steps is ignored"),
+        ([("range(steps)", "range(steps - 1)")], "one step too few"),
+        ([("range(steps)", "range(steps + 1)")], "one step too many"),
+        ([("        v = v / (v @ v) ** 0.5\n", "")], "length 1"),
+        (
+            [("        v = v / (v @ v) ** 0.5\n", "        v = v / v.abs().max()\n")],
+            "length 1",
+        ),
+        ([("range(steps)", "range(1000)")], "exactly the steps"),
+        ([("(v @ hessian_times(f, x, v)).item()", "v")], "one number"),
+        ([("return (v", "(v")], "return, missing"),
+        ([("        v = hessian_times(f, x, v)\n", "")], "steps is ignored"),
+        ([("(v @ hessian_times(f, x, v)).item()", "0.0")], "In each step"),
+        (
+            [("(v @ hessian_times(f, x, v)).item()", "hessian_times(f, x, v) @ v * 2")],
+            "In each step",
+        ),
+        ([(".clone()", "")], "copy"),
+        ([(", create_graph=True", "")], "create_graph=True"),
+    ],
+)
+
+EXERCISES = [BACKWARD, NUMERICAL, TIMES, CURVATURE]
