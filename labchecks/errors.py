@@ -120,9 +120,9 @@ MISTAKES = (
         WHOLE.text,
     ),
     Mistake(
-        "p = torch.tensor([[1.0], [2.0], [3.0]])\ny = torch.tensor([1.0, 2.0, 3.0])\n"
+        "p = torch.tensor([[1], [2], [3]])\ny = torch.tensor([1, 2, 3])\n"
         "((p - y) ** 2).sum().item()",
-        "12.0",
+        "12",
         "No error, though p holds what y holds: (3, 1) and (3,) broadcast to (3, 3).",
         "Print both shapes, and give both the same: p.flatten(), or y[:, None].",
     ),
