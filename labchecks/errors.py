@@ -4,6 +4,7 @@
 ``python -m labchecks errors`` prints it as the page docs/errors.md.
 """
 
+import html
 import re
 import warnings
 from typing import NamedTuple
@@ -183,6 +184,8 @@ def shown(mistake):
 class Table(list):
     """Rows of (what you write, what torch says, why, the cure)."""
 
+    columns = "you write", "torch says", "why, and the cure"
+
     def __repr__(self):
         lines = []
         for number, (code, *others) in enumerate(self, 1):
@@ -191,11 +194,24 @@ class Table(list):
             lines += [f"    {name:5} {text}" for name, text in said]
         return "\n".join(lines)
 
-    def _repr_markdown_(self):
-        lines = ["| | you write | torch says | why | the cure |", "| --- " * 5 + "|"]
-        for number, (code, says, *others) in enumerate(self, 1):
+    def _repr_html_(self):
+        left = ' style="text-align: left; vertical-align: top"'
+        head = "".join(f"<th{left}>{name}</th>" for name in ("", *self.columns))
+        lines = [f"<table><thead><tr>{head}</tr></thead><tbody>"]
+        for number, row in enumerate(self, 1):
+            code, says, *others = (html.escape(text) for text in row)
+            code = code.replace("\n", "<br>")
+            cells = number, f"<code>{code}</code>", says, "<br>".join(others)
+            cells = "".join(f"<td{left}>{cell}</td>" for cell in cells)
+            lines.append(f"<tr>{cells}</tr>")
+        return "\n".join([*lines, "</tbody></table>"])
+
+    def markdown(self):
+        """Return the table in Markdown, a str."""
+        lines = [f"| | {' | '.join(self.columns)} |", "| --- " * 4 + "|"]
+        for number, (code, says, why, cure) in enumerate(self, 1):
             code = "<br>".join(f"`{line}`" for line in code.split("\n"))
-            lines.append("| " + " | ".join([str(number), code, says, *others]) + " |")
+            lines.append(f"| {number} | {code} | {says} | {why}<br>{cure} |")
         return "\n".join(lines)
 
 
@@ -212,7 +228,7 @@ What torch says to ten mistakes, why, and the cure. A cell of lab 00 runs the te
 shows the same table; the checks name the same causes. This page is made by
 `python -m labchecks errors`.
 
-{table()._repr_markdown_()}
+{table().markdown()}
 """
 
 

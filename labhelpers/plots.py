@@ -248,8 +248,8 @@ def graph(nodes, *, ax=None):
             ax.annotate("", here, there, arrowprops=data)
             back = arrow | {"color": COLOURS[1], "linestyle": "--"}
             ax.annotate("", there, here, arrowprops=back)
-    most = max(map(len, columns.values()))
-    ax.set(xlim=(-0.5, max(columns) + 0.5), ylim=(-most / 2, most / 2))
+    height = max(map(len, columns.values())) / 2 - 0.1
+    ax.set(xlim=(-0.5, max(columns) + 0.5), ylim=(-height, height))
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax

@@ -9,9 +9,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from IPython.utils.capture import capture_output
 from matplotlib.colors import to_hex, to_rgba
+from matplotlib.text import Annotation
 from traitlets.config import Config
 
-from labhelpers import plots
+from labhelpers import descent, plots
 
 CURVES = np.array([[4.0, 8.0], [2.0, np.inf], [1.0, np.nan]])
 POINTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
@@ -361,3 +362,53 @@ def test_names_of_curves_and_the_floor_each_bring_a_legend():
     assert legend(floor=0.5) == ["floor"]
     assert legend(labels=["one"], floor=0.5) == ["one", "floor"]
     plt.close("all")
+
+
+# --- A record ------------------------------------------------------------------------
+
+
+def drawn_record(result, names):
+    """Return the nodes of a record, {box text: place}, and (from, to, dashed)."""
+    nodes = descent.record(result, names)
+    ax = plots.graph(nodes)
+    ax.figure.canvas.draw()
+    boxes = [t for t in ax.texts if not isinstance(t, Annotation)]
+    places = {t.get_text(): t.get_position() for t in boxes}
+    assert len(boxes) == len(places) == len(nodes)
+    arrows = [t for t in ax.texts if isinstance(t, Annotation)]
+    arrows = [(t.xyann, t.xy, t.arrow_patch.get_linestyle() == "--") for t in arrows]
+    return nodes, places, arrows
+
+
+def test_a_graph_has_a_box_for_each_node_and_arrows_both_ways():
+    x = torch.tensor(3.0, requires_grad=True)
+    w = torch.tensor(2.0, requires_grad=True)
+    s = x * w
+    y = s * s + x
+    y.backward()
+    nodes, places, arrows = drawn_record(y, {"x": x, "w": w, "s": s, "y": y})
+    at = {text.split("  ")[0]: place for text, place in places.items()}
+    edges = {("x", "s"), ("w", "s"), ("s", "(1)"), ("(1)", "y"), ("x", "y")}
+    forth = {(start, end) for start, end, dashed in arrows if not dashed}
+    back = {(start, end) for start, end, dashed in arrows if dashed}
+    assert forth == {(at[a], at[b]) for a, b in edges}
+    assert back == {(at[b], at[a]) for a, b in edges}
+    assert all(start[0] < end[0] for start, end in forth)
+    assert "x  leaf\nvalue 3\ngrad 25" in places  # 2 s w + 1
+    assert "s  mul\nvalue 6\ngrad –" in places
+
+
+def test_a_leaf_stands_just_before_its_first_use_and_has_a_thick_border():
+    a, b = (torch.tensor(x, requires_grad=True) for x in (1.0, 2.0))
+    ax = plots.graph(descent.record(a.exp().exp() * b, {"a": a, "b": b}))
+    boxes = {t.get_text()[:4].strip(): t for t in ax.texts if t.get_text()}
+    assert [boxes[name].get_position()[0] for name in ("a  l", "b  l")] == [0, 2]
+    widths = [t.get_bbox_patch().get_linewidth() for t in boxes.values()]
+    assert sorted(widths) == [1, 1, 1, 2.5, 2.5]
+
+
+def test_what_is_cut_is_not_drawn():
+    a = torch.tensor(1.0, requires_grad=True)
+    _, places, arrows = drawn_record(a * a.detach(), {"a": a})
+    assert len(places) == 2
+    assert len(arrows) == 2

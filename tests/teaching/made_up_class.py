@@ -29,6 +29,7 @@ KINDS = ["right", "partly", "empty", "hardcoded", "tampered", "broken"]
 KINDS += ["untidy", "looping", "stripped", "tampered"]
 # Checks that call what another exercise has defined.
 NEEDS = dict.fromkeys(["train-check", "epoch-check", "step-check"], "loss-solution")
+NEEDS["curvature-check"] = "times-solution"
 # A function, and its cell. A lab without one has no hard-coded answer.
 RECORDED = {
     "01_factorisation": ("svd_loss", "svd-solution"),
