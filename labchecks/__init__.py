@@ -9,8 +9,9 @@ cause and where to look. It raises nothing.
 Every check takes, besides the answer and what it is judged by, ``seed``, an int for
 other problems, and ``seconds``, the time limit. Messages do not differ between runs.
 
-From the ground up: ``student`` calls the answer safely, ``readers`` read what comes
-back, ``verdicts`` show and record, ``cases`` compare and name the slip, ``follow`` does
-so for a loop, step by step, ``predictions`` hold what was asked before. A lab's file
-states its exercises, and no more.
+From the ground up: ``errors`` is the phrase book of what torch says, ``given`` what a
+check hands over besides numbers, ``student`` calls the answer safely, ``readers`` read
+what comes back, ``verdicts`` show and record, ``cases`` compare and name the slip,
+``follow`` does so for a loop, step by step, ``predictions`` hold what was asked before.
+A lab's file states its exercises, and no more.
 """

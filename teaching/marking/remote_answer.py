@@ -225,6 +225,8 @@ def _follow(mine, now):
         with torch.no_grad():
             if isinstance(now, type(mine)) and now.shape == mine.shape:
                 mine[...] = now
+                if isinstance(now, torch.Tensor) and now.requires_grad:
+                    mine.requires_grad_()
             else:
                 mine[...] = float("nan")
 
