@@ -15,7 +15,7 @@ RIGHT, TWICE = "lab 00, Is a gradient right?", "lab 00, A gradient of a gradient
 # Who is made of whom, as places: 3 is used three times, 1 twice by one value.
 SHARED = [(), (), (), (0, 1), (3, 2), (3, 4), (5, 3)]
 SQUARES = [(), (), (1, 1), (0, 2), (3,), (3, 4), (5, 1)]
-SHAPE = "Return one slope for each entry, in the shape of x."
+SHAPE = "Return a tensor with one slope for each entry, in the shape of x."
 VECTOR = "Return the product H v, of the shape of x."
 
 
@@ -142,10 +142,12 @@ def numerical_gradient(rng, shape):
     by_row = values([x + line for line in lines]) - values([x - line for line in lines])
     left = x - h * np.tri(x.size, k=-1).reshape(-1, *shape)
     left = values(left + moves) - values(left - moves)
+    brackets = "Brackets: the whole difference is divided by the whole of 2 h."
     alone = "Take both sides, x + h and x − h: one side alone errs by h, not by h²."
     slips = [
         (alone, (up - middle) / h, (middle - down) / h),
         ("The two points are 2 h apart.", (up - down) / h),
+        (brackets, (up - down) / 2 * h, up - down / (2 * h)),
         ("Divide the difference by the distance of the two points.", up - down),
         ("That is downhill: f at x + h comes first.", (down - up) / (2 * h)),
         ("All entries move at once: move one, and leave the others.", whole / (2 * h)),
@@ -184,6 +186,9 @@ def hessian_times(rng, count, n):
         return Cost((f, x, v), "multiplications", 20 * one, seen, "6 times f", dear)
     gradient, H = _hessian(rows, x)
     number = "That is one number: it is to be differentiated by x."
+    several = (
+        "autograd.grad returns a tuple, with one item for each tensor: take it out."
+    )
     slips = [
         ("That is the gradient: differentiate once more.", gradient),
         ("That is H times ones: v is left out.", H.sum(axis=0)),
@@ -193,6 +198,7 @@ def hessian_times(rng, count, n):
     ]
     otherwise = "Differentiate the number gradient · v once more by x."
     odd = [
+        (lambda result: isinstance(result, tuple), several),
         (lambda result: result is not None and shape_of(result) == (), number),
         ((n, n), "That is H itself: the product with v is asked for."),
     ]
@@ -200,38 +206,49 @@ def hessian_times(rng, count, n):
     return Case(H @ v, slips, otherwise, (f, x, v), **judged)
 
 
-@cases("0.4", Number("the curvature"), sizes=[(5, 3, 3), (4, 4, 1)], dtypes=BOTH[:1])
-def largest_curvature(rng, count, n, steps):
+@cases("0.4", Number("the curvature"), sizes=[(3, 3), (4, 2)], dtypes=BOTH[:1])
+def largest_curvature(rng, n, steps):
     """Compare largest_curvature with the power iteration on a matrix."""
-    f, rows, x = _waves(rng, count, (n,))
-    v = 2 * rng.normal(size=n)
+    Q, _ = np.linalg.qr(rng.normal(size=(n, n)))
+    size = rng.uniform(1, 2)
+    values = size * np.array([-4.0, 3.0, -2.0, 1.0])[:n]  # near enough to come slowly
+    scales = (np.abs(values) / 0.8) ** 0.5
+    rows = scales[:, None] * Q
+    x = Q.T @ (np.arcsin(-0.8 * np.sign(values)) / scales)
+    v = Q.T @ rng.uniform(0.8, 1.2, n) * rng.choice([-1.0, 1.0])
     _, H = _hessian(rows, x)
 
-    def after(steps, size=np.linalg.norm):
+    def after(steps):
         u = v / np.linalg.norm(v)
         for _ in range(steps):
-            u = H @ u / size(H @ u)
+            u = H @ u / np.linalg.norm(H @ u)
         return u
 
     def curvature(u):
         return u @ H @ u
 
-    u, values = after(steps), np.linalg.eigvalsh(H)
+    u = after(steps)
     length = "That is the length of H v, which has no sign: take v · (H v)."
     unit = "v is not of length 1: divide by its length, (v @ v) ** 0.5."
-    largest = curvature(after(steps, lambda u: np.abs(u).max()))
+    inside = "There is only one step: is return inside the loop?"
     ignored = "steps is ignored: v is still where it was."
+    before = H @ after(steps - 1)
+
+    def too_large(seen):
+        return seen if abs(seen) > 1.001 * np.abs(values).max() else np.nan
+
     slips = [
-        (length, np.linalg.norm(H @ u)),
+        (length, np.linalg.norm(H @ u), np.linalg.norm(before)),
         (ignored, curvature(after(0))),
         ("There is one step too few.", curvature(after(steps - 1))),
         ("There is one step too many.", curvature(after(steps + 1))),
-        (unit, curvature(after(steps, lambda u: 1.0)), largest),
-        ("Take exactly the steps that are asked for.", max(values, key=abs)),
+        (inside, curvature(after(1))),
+        (unit, curvature(before), curvature(u / np.abs(u).max()), too_large),
+        ("Take exactly the steps that are asked for.", values[0]),
     ]
     otherwise = "In each step v becomes H v, then gets length 1; at the end, v · (H v)."
     say = f"{{:.4f}} after {steps} step{'s' * (steps > 1)}"
-    given = (f, x, v, steps)
+    given = (Waves(rows), x, v, steps)
     return Case(curvature(u), slips, otherwise, given, say=say, where=TWICE)
 
 

@@ -173,7 +173,9 @@ NUMERICAL = Exercise(
         ([("f(x + move)", "f(x)"), ("(2 * h)", "h")], "both sides"),
         ([("(2 * h)", "h")], "2 h apart"),
         ([(" / (2 * h)", "")], "Divide the difference"),
-        ([("/ (2 * h)", "/ 2 * h")], "by their distance"),
+        ([("/ (2 * h)", "/ 2 * h")], "Brackets"),
+        ([("(f(x + move) - f(x - move))", "f(x + move) - f(x - move)")], "Brackets"),
+        ([("(2 * h)", "h**2")], "by their distance"),
         ([("f(x + move) - f(x - move)", "f(x - move) - f(x + move)")], "downhill"),
         ([("move.view(-1)[i] = h", "move += h")], "move at once"),
         (BY_ROW, "A whole row"),
@@ -233,6 +235,7 @@ TIMES = Exercise(
         ([("return product", "")], "return, missing"),
         ([("v).sum(), x)", "v).sum(), x, create_graph=True)")], "detached"),
         ([("return product", "return -product")], "once more by x"),
+        ([("return product", "return (product,)")], "returns a tuple"),
         ([("(gradient * v).sum()", "gradient * v")], "one number"),
         (
             "def hessian_times(f, x, v):\n"
@@ -304,9 +307,26 @@ def largest_curvature(f, x, v, steps=20):
         ([("        v = hessian_times(f, x, v)\n", "")], "steps is ignored"),
         ([("(v @ hessian_times(f, x, v)).item()", "0.0")], "In each step"),
         (
-            [("(v @ hessian_times(f, x, v)).item()", "hessian_times(f, x, v) @ v * 2")],
-            "In each step",
+            [
+                (
+                    "        v = v / (v @ v) ** 0.5\n",
+                    "        w = v.norm()\n        v /= w\n",
+                ),
+                ("(v @ hessian_times(f, x, v))", "w"),
+            ],
+            "has no sign",
         ),
+        (
+            [
+                ("        v = hessian_times(f, x, v)\n", ""),
+                (
+                    "        v = v / (v @ v) ** 0.5\n",
+                    "        v = v / v.norm()\n        v = hessian_times(f, x, v)\n",
+                ),
+            ],
+            "length 1",
+        ),
+        ([("    return (v", "        return (v")], "inside the loop"),
         ([(".clone()", "")], "copy"),
         ([(", create_graph=True", "")], "create_graph=True"),
     ],
