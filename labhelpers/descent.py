@@ -361,6 +361,10 @@ def record(result, names):
     """
     recorded = isinstance(result, torch.Tensor) and result.requires_grad
     require(recorded, "result", repr(result), "a tensor that autograd has recorded")
+    fits = isinstance(names, dict) and all(
+        isinstance(n, str) and isinstance(t, torch.Tensor) for n, t in names.items()
+    )
+    require(fits, "names", repr(names), "a dict {text: tensor}")
     edge = torch.autograd.graph.get_gradient_edge
     known = {edge(t).node: (n, t) for n, t in names.items() if t.requires_grad}
     nodes, stack, unnamed = {None: Node("–", "", (), "–", "–")}, [edge(result).node], 0

@@ -223,9 +223,11 @@ def graph(nodes, *, ax=None):
 
     ``nodes`` is what ``descent.record`` returns. Leaves have a thick border.
     """
-    ax = _axes(ax)
+    fits = isinstance(nodes, (list, tuple)) and all(hasattr(n, "inputs") for n in nodes)
+    require(fits and nodes, "nodes", repr(nodes), "one or more Node")
     column, columns, places = {"–": -1}, {}, {}
     for node in nodes:  # right of all inputs
+        require(column.keys() >= {*node.inputs}, "nodes", node, "after their inputs")
         column[node.name] = 1 + max((column[each] for each in node.inputs), default=-1)
     for node in nodes:
         if not node.inputs:  # a leaf: left of what first uses it
@@ -234,6 +236,7 @@ def graph(nodes, *, ax=None):
         columns.setdefault(column[node.name], []).append(node.name)
     for x, names in columns.items():
         places |= {n: (x, (len(names) - 1) / 2 - i) for i, n in enumerate(names)}
+    ax = _axes(ax)
     for node in nodes:
         text = f"{node.name}  {node.operation}\nvalue {node.value}\ngrad {node.grad}"
         box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.2"}

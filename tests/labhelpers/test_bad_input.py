@@ -191,6 +191,11 @@ def is_sharpness(found, loss_fn, params, tol=1e-4, max_iterations=10_000, seed=0
     assert [v.shape for v in found.direction] == [p.shape for p in params]
 
 
+def is_record(found, result, names):
+    (leaf,) = found
+    assert (leaf.operation, leaf.inputs) == ("leaf", ())
+
+
 def is_drawn(found, shape, generator, dtype, std=1.0):
     sizes = shape if isinstance(shape, tuple) else (shape,)
     assert found.shape == tuple(map(int, sizes))
@@ -352,6 +357,11 @@ def seeded():
     return torch.Generator().manual_seed(0)
 
 
+def nodes():
+    a = torch.ones((), requires_grad=True)
+    return descent.record(2 * a, {"a": a})
+
+
 MATRIX = {"tall": lambda: table(5, 3), "square": lambda: table(3, 3) + 3 * np.eye(3)}
 LOSSES = {
     "of none": always(lambda *p: None),
@@ -492,6 +502,16 @@ TABLE = {
         loss_fn=LOSSES,
         seed=SEEDS,
         tol={"small": always(1e-3)},
+    ),
+    "record": call(
+        descent.record,
+        is_record,
+        {"result": lambda: tensor(5, 3).requires_grad_(), "names": dict},
+        names={
+            "numbers": lambda: {1: tensor(3)},
+            "no tensors": lambda: {"a": 1.0},
+            "apart": lambda: {"a": tensor(3).requires_grad_(), "b": tensor(3)},
+        },
     ),
     "uniform": call(
         drawing(descent.uniform),
@@ -710,6 +730,13 @@ TABLE = {
         is_drawing,
         SIDES | {"classes": lambda: np.arange(12).reshape(3, 4) % 6},
         classes={"seven": lambda: np.full((3, 4), 6)},
+        ax=DRAWING,
+    ),
+    "graph": call(
+        plots.graph,
+        is_drawing,
+        {"nodes": nodes, "ax": always(None)},
+        nodes={"turned round": lambda: nodes()[::-1], "tuple": lambda: tuple(nodes())},
         ax=DRAWING,
     ),
     "images": call(
