@@ -221,7 +221,7 @@ def images(pictures, *, columns=8, labels=None, ax=None):
 def graph(nodes, *, ax=None):
     """Draw autograd's record: data flow along dark arrows, gradients along dashed ones.
 
-    ``nodes`` is what ``descent.record`` returns. Leaves have a thick border.
+    ``nodes`` is what ``graph.record`` returns. Leaves have a thick border.
     """
     fits = isinstance(nodes, (list, tuple)) and all(hasattr(n, "inputs") for n in nodes)
     require(fits and nodes, "nodes", repr(nodes), "one or more Node")

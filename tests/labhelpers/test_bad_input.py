@@ -22,11 +22,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labhelpers import data, descent, linalg, minibatch, plots, training
+from labhelpers import data, descent, graph, linalg, minibatch, plots, training
 from tests.labhelpers import oracles
 from tests.labhelpers.test_signatures import own
 
-ROOMS = [linalg, descent, training, minibatch, data, plots]
+ROOMS = [linalg, descent, training, minibatch, data, graph, plots]
 EXAMPLES = settings().max_examples  # 100, or what the profile says
 law = settings(
     deadline=None,
@@ -359,7 +359,7 @@ def seeded():
 
 def nodes():
     a = torch.ones((), requires_grad=True)
-    return descent.record(2 * a, {"a": a})
+    return graph.record(2 * a, {"a": a})
 
 
 MATRIX = {"tall": lambda: table(5, 3), "square": lambda: table(3, 3) + 3 * np.eye(3)}
@@ -504,7 +504,7 @@ TABLE = {
         tol={"small": always(1e-3)},
     ),
     "record": call(
-        descent.record,
+        graph.record,
         is_record,
         {"result": lambda: tensor(5, 3).requires_grad_(), "names": dict},
         names={

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Annotation
 from traitlets.config import Config
 
-from labhelpers import descent, plots
+from labhelpers import graph, plots
 
 CURVES = np.array([[4.0, 8.0], [2.0, np.inf], [1.0, np.nan]])
 POINTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
@@ -369,7 +369,7 @@ def test_names_of_curves_and_the_floor_each_bring_a_legend():
 
 def drawn_record(result, names):
     """Return the nodes of a record, {box text: place}, and (from, to, dashed)."""
-    nodes = descent.record(result, names)
+    nodes = graph.record(result, names)
     ax = plots.graph(nodes)
     ax.figure.canvas.draw()
     boxes = [t for t in ax.texts if not isinstance(t, Annotation)]
@@ -400,7 +400,7 @@ def test_a_graph_has_a_box_for_each_node_and_arrows_both_ways():
 
 def test_a_leaf_stands_just_before_its_first_use_and_has_a_thick_border():
     a, b = (torch.tensor(x, requires_grad=True) for x in (1.0, 2.0))
-    ax = plots.graph(descent.record(a.exp().exp() * b, {"a": a, "b": b}))
+    ax = plots.graph(graph.record(a.exp().exp() * b, {"a": a, "b": b}))
     boxes = {t.get_text()[:4].strip(): t for t in ax.texts if t.get_text()}
     assert [boxes[name].get_position()[0] for name in ("a  l", "b  l")] == [0, 2]
     widths = [t.get_bbox_patch().get_linewidth() for t in boxes.values()]
