@@ -63,7 +63,7 @@ def scaled_step(A, z, *, lr, damping=0.03):
     z : Tensor, shape (m, pixels)
         One image a row. With less than some k of them, C says little.
     lr : float
-        From 0 to 1. With 1 on all images this is alternating least squares.
+        From 0 to 2. With 1 on all images this is alternating least squares.
     damping : float
         Add this much of C's mean eigenvalue to each: weak ones are noisy in a batch.
 
@@ -83,7 +83,7 @@ def scaled_step(A, z, *, lr, damping=0.03):
     """
     require_axes(A=(A, "nk"), z=(z, "mn"))
     require(A.ndim == z.ndim == 2, "z", f"{z.ndim} axes, A {A.ndim}", "a matrix, as A")
-    lr, damping = require_number("lr", lr, high=1), require_number("damping", damping)
+    lr, damping = require_number("lr", lr, high=2), require_number("damping", damping)
     Y = z @ A
     C = Y.T @ Y / len(z)
     loss = (torch.linalg.vector_norm(z) ** 2 / len(z) - C.trace()) / 2  # Pythagoras
@@ -186,7 +186,7 @@ def train_autoencoder_minibatch(
         an image. For scaled descent, several times k.
     lr : float
         The learning rate of the first step. It falls to 0 in a straight line. Scaled
-        descent takes at most 1.
+        descent takes at most 2, and 1 suits it.
     optimizer : callable, optional
         ``optimizer(params, lr=lr)``, such as :class:`Muon` or ``torch.optim.Adam``; its
         ``step()`` needs no closure. Without it, each step is a :func:`scaled_step`.
@@ -219,8 +219,8 @@ def train_autoencoder_minibatch(
     batch_size = require_count("batch_size", batch_size)
     seed = require_count("seed", seed, 0, 2**63 - 1)
     rate, scaled = learning_rates(lr), optimizer is None
-    allowed = "a single number" + (", at most 1 for scaled descent" if scaled else "")
-    fits = rate.ndim == 0 and (rate <= 1 or not scaled)
+    allowed = "a single number" + (", at most 2 for scaled descent" if scaled else "")
+    fits = rate.ndim == 0 and (rate <= 2 or not scaled)
     require(fits, "lr", repr(lr), allowed)
     floor = None if floor is None else require_number("floor", floor, low=1e-100)
     home = images.device if isinstance(images, torch.Tensor) else torch.device("cpu")

@@ -718,7 +718,7 @@ WITH_NAN[-1, -1] = np.nan
         ({"floor": float("nan")}, "^floor must be a number from"),
         ({"floor": True}, "^floor must be a number from"),
         ({"floor": np.inf}, "^floor must be a number from"),
-        ({"lr": 1.01}, "^lr must be .* at most 1 for scaled descent, got 1.01"),
+        ({"lr": 2.01}, "^lr must be .* at most 2 for scaled descent, got 2.01"),
         ({"device": "nowhere"}, "^device must be .* got 'nowhere'"),
         ({"device": 0.5}, "^device must be .* got 0.5"),
         ({"optimizer": "SGD"}, "^optimizer must be .* got 'SGD'"),
