@@ -27,9 +27,14 @@ WHOLE = Hint(
 )
 LOST = Hint(
     "Autograd has lost a tensor: it is not in the loss, or requires_grad_() is "
-    "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'. (A gradient "
-    "of a gradient needs create_graph=True.)",
+    "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'.",
     _STEP,
+)
+UNRECORDED = Hint(
+    "Autograd has lost a tensor: requires_grad_() is missing, or 'U = U - …' made a "
+    "new one, or no_grad() or detach() cut the record. (A gradient of a gradient needs "
+    "create_graph=True.)",
+    "lab 00, The record",
 )
 ONCE = Hint("The loss is computed once only: compute it anew in each step.", _GRADIENT)
 CHANGED = Hint(
@@ -45,7 +50,8 @@ DETACH = Hint("Call .detach() before .numpy(); a tensor keeps its graph until th
 CAUSES = {
     r"leaf Variable that requires grad.*in-place": NO_GRAD,
     r"[Oo]nly Tensors of floating point": WHOLE,
-    r"does not require grad|NoneType": LOST,
+    r"does not require grad": UNRECORDED,
+    r"NoneType": LOST,
     r"backward through the graph a second time": ONCE,
     r"modified by an inplace operation": CHANGED,
     r"created only for scalar outputs": NO_SCALAR,

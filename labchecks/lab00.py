@@ -65,6 +65,19 @@ def _at_once(slopes, *, add=1.0, once=False):
     return grads
 
 
+def _with_copies(slopes):
+    """Return the order, from its end, of a list that a value enters at each visit."""
+    order = []
+
+    def visit(i):
+        for parent, _ in slopes[i]:
+            visit(parent)
+        order.append(i)
+
+    visit(len(slopes) - 1)
+    return order[::-1]
+
+
 def _by_level(slopes):
     """Return the order that goes from the result on, level by level, to each once."""
     order = [len(slopes) - 1]
@@ -76,9 +89,10 @@ def _by_level(slopes):
 @cases("0.1", _of_graph, sizes=[(SHARED,), (SQUARES,)])
 def backward(rng, made_of):
     """Compare the gradients of two graphs with those of linear algebra."""
+    alike = rng.uniform(1, 2, 3)  # different values can be the same number
     plain = [
-        [rng.uniform(1, 2), parents, rng.uniform(0.5, 2, len(parents)).tolist(), 0.0]
-        for parents in made_of
+        [alike[i % 3], parents, rng.uniform(0.5, 2, len(parents)).tolist(), 0.0]
+        for i, parents in enumerate(made_of)
     ]
     root = Node.of(plain)
     nodes = root.nodes()
@@ -97,7 +111,9 @@ def backward(rng, made_of):
     of_numbers = [[(p, nodes[p].number) for p, _ in pairs] for pairs in slopes]
     lost = "A value that is used twice loses a part of its grad: it is replaced."
     again = "A value that is used twice passes on twice, and the first part once more."
-    near = "Only the parents of value itself get a gradient: go on to theirs."
+    near = "Only the parents of value itself get a gradient. Go on to theirs, and read "
+    near += "the list from its end: value comes first."
+    copies = "A value is in the list more than once: visit each once."
     early = "A value passes its grad on before all of it has come in: it must wait for "
     early += "everything that was made of it."
     of_slopes = "The slopes are in v.slopes: v.number is the value itself."
@@ -105,13 +121,16 @@ def backward(rng, made_of):
         (lost, _along(slopes, back, add=0), _at_once(slopes, add=0)),
         (again, _at_once(slopes)),
         (near, _along(slopes, forth)),
+        (copies, _along(slopes, _with_copies(slopes))),
         (early, _at_once(slopes, once=True), _along(slopes, _by_level(slopes))),
         ("Nothing has a gradient: that of value itself is 1.", 0 * last),
         ("The slopes are left out of the chain rule.", _along(ones, back)),
         ("The chain rule is a product: slope times the grad of v.", alone),
         (of_slopes, _along(of_numbers, back)),
     ]
-    otherwise = "A gradient is wrong: in which order do the values pass theirs on?"
+    otherwise = (
+        "A gradient is wrong: in which order do the values pass theirs on, each once?"
+    )
     judged = {"part": _gradients, "say": _say("gradients"), "where": CHAIN}
     return Case(right, slips, otherwise, (root,), **judged)
 
@@ -254,8 +273,8 @@ def largest_curvature(rng, n, steps):
 
 prediction = predictions(
     "00",
-    kept="c-lo!yKaO)4E&YRR*8g=(k6Afl<7`a7%&fk)@W^xL(%>FnS~_H$nuWov6oArP#{!0)Zu!LKfZlO_`Gr2P{|!VDF|JnX5eU$2<sUu`7709foiclt(2OVSB%WFI&0dTC(4i(6Vr{g0L8|aNmk7o;*eb2waO!j8-HakD7i;ZhD{bXb7K?KJ;ja-sO<Mc`b%~2N1p8iG)=$CGpT07rR%f#&T1ufV#cvNio55xhxsqq!mDi#gW@fpsZlaLdrxQQD3vrDB6Fh{4AdH@{S(fjzH)&mmUETiaeV@^Pkc-",
-    twice="c-l3Oy>7!W41{0hps586j~&{nWA|=B23n#c!Ln#ba)hAhyO*-lg&_EI_ub`U$P6%3FV<Y2?T=31VZJ?8G})uW#3+I=V<NjW%I@VAnYT!m9a_H&1tDR)WpX3FD#*D$DV50$pyZJF&KXf;Dd@t_uj)DTcv2juj5*{|VJSvLraKqB4gC&<t*DYDKJ|56Lb8k&s#p8IP=d|(>H?=)u<oig9S^J|Rb)KVs@Z1(=PVgkR&|jSA3fw@MJsDWE7^6*Msd-o)o0mn9<>F_AL!_K^t}pfd({g{+=hb(^#3n2f|5u}qxrr50a;#qzy",
-    smaller_h="c-mD^yG{c!5d4*q>*G);C@ASD=;)#pzVkX>#jz#Z7jr`VR6ZeJ#@ZJNXm;({$IR@0ue2JVrWR&(xIe!HeSvz{#nD+8o-?vuCBy+bLr_pkF(KOiu`!(&ufZ9fPXu?nj(A-PY=cr<f*~WL!Sr^+)>5J{Q!5+3u#_>aaN{OMxIg}^6|UUNx9hNN<8W-ijvjW;c$7Kxeona{yTsv?QMoucRL7n=ZKgSjf@6v`58|bPsY}q9NG6@6Qi;O2okL{271X$R15X$7;#VBmUkx$%71}iUTIfF|_rq-Ni__(PsQ*5n;JN@Vo0?I5AASJt5`(S",
-    cost="c-lRXF>=Hp3`MW<huY%<Y?;bkij+HB2#^h9FUkP6XD5?O<p?=h#FC`>LP+{gaJ?Eb1B`9r%uTiBAF3Ca*Tgt!Td~B03u<62nSA6_2T<}L6n3JAXO|_nYEzbd35fM~YQk{=lM8TCY5`f<E2!YU>zzjWHy!&bN`8}GR+ma^V+&@<cT5AaoUo4;2FTxrTI>*+ky@>ccu~%z7KOJNu^>rBV)pFE{#*r32)aW0{(|yzR8mY{dj?pYmb5*Z0p7Ft-Bp~ih9~rBhE!Je4c&jE2CCg|G@rL0Z?|#_",
+    kept="c-m!;L2kn^3<STj&{;6hYx;$Lpa^ncY{nL>ih)Q+4T}D~R2<~e%Yveo9PaTLC`5#Fmoc24<&Sp{2%oayi|()`mDQCDtxHmjl*cWT@zh@{U+n-X?qM{aIMcXB@Qth2@{NTQ$rN*?DRHr3hdSef>Bb7Gyzjm{vr#daU|guo9HG(|r}`S-{hj&_${FI{RdFR%cUIZv1yrVo>mqd)GcLoP@n0^vJkHLfhRV8SkJ4|IR$jn}x7dR==kPOSUZF<SbO^tvKMgT%X8",
+    twice="c-n1HJ8r`;486*OX2WBLoS+BjQUn<oiLr#pWS~!lpy=I8+v(PYpdR%;<oWE#O>oz(cz1cV--e#xKDA?|Ct6H$hu%N}sx>XLva}PJe1xZ*F|_A^M{h{2LWiJm?b)8v6!TIj%!iN3eniGCmD&z&X8Piax5<1MmAy)U3WGw};hMxVM%rTR1Cx8it%hVdD%NgV*PXz@WK`#4pZ|8)Ot=&+){#Zf)yzj^IqYd=%kH%VB*Q7+IoPCVUn1H_o@cysVLZ3Fv2AJlLBeC&GlKs3X7;+q?0zo4vo(2_",
+    smaller_h="c-n1`F>b>!3`MW<q1knjr9;lqr3f;}G93z0B!HCT21PHGBjjYI?6&C8g(5!w*W*7NoOd1E&_-~_@AbpfJ=|NFaq%})j`@r-*+M4Rv=M{Cr;=&E$|O?c$1@eV%*i7vQals*aql;b{rdXHU@66LYlaR|<~+uHYQm15b}x7a_gMW=v_e_z5XBNJgRyW-wDOcf$s<lu7VV&=i9!wUF_0zMp1Kg_ek=N4xnI0*u_?aOxV7rwYl8(|VPTdlA<>nRT5jsy=kW`8k8N-",
+    cost="c-nPOTMmLS5WLEy--ZKl0{;9qgpZ|EXpnBw2gDdJ<q<rYTR;;N{pfUOyE`+jYenh+)n?GD5zPE1SVA40!9tf2y`4=!91MC-oi#2VK&}HJ7|l|wQ!VLHhCHW!fQ|cBg}H<wJwS7a0n~Depnxe!Pj32%7F!f?K5@cCS5dQW1fN%L&r8U4Rc7i9NRHcIr!5hGN6u8%itT&<gvHuh^F#ajc&iuc-n;-;(PBv",
 )

@@ -93,9 +93,17 @@ BACKWARD = Exercise(
         ([("+= slope", "= slope")], "is replaced"),
         (RECURSION.format("="), "is replaced"),
         (RECURSION.format("+="), "passes on twice"),
-        ([("reversed(order)", "order")], "go on to theirs"),
+        ([("reversed(order)", "order")], "from its end"),
         (ONCE, "before all of it"),
         (LEVELS, "before all of it"),
+        ([("if v not in seen", "if True")], "more than once"),
+        (
+            [
+                ("if v not in seen", "if v.number not in seen"),
+                ("(v)\n            for", "(v.number)\n            for"),
+            ],
+            "each once",
+        ),
         ([("    value.grad = 1.0\n", "")], "of value itself is 1"),
         ([("slope * v.grad", "v.grad")], "slopes are left out"),
         ([("slope * v.grad", "slope")], "is a product"),
