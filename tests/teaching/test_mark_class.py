@@ -91,10 +91,10 @@ def test_the_table_has_the_points_of_each_exercise(marked):
 @needs_fork
 def test_written_answers_wait_for_a_teacher(marked):
     _, _, rows = marked
-    assert rows["untidy"]["05 race-answer (2)"] == "to be marked"
-    assert float(rows["untidy"]["to be marked"]) == 4
+    assert rows["untidy"]["05 test-answer (2)"] == "to be marked"
+    assert float(rows["untidy"]["to be marked"]) == 2
     assert float(rows["empty"]["04 zero-answer (2)"]) == 0
-    assert rows["empty"]["05 race-answer (2)"] == ""
+    assert rows["empty"]["05 test-answer (2)"] == ""
 
 
 @needs_fork
