@@ -505,7 +505,7 @@ def one_descent(place):
 
 
 def pack(place):
-    """Run the five labs and compare their outputs, one lab a core."""
+    """Run all labs and compare their outputs, one lab a core."""
     options = ["-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
     options += ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *options, "notebooks"]
@@ -518,7 +518,7 @@ def pack(place):
     return Race(
         "The whole pack under nbval, run once",
         "s",
-        Entry("five labs, one on each core", lambda: cost),
+        Entry("all labs, one on each core", lambda: cost),
         [],
         None,
         {"cpu": 75},
