@@ -512,13 +512,15 @@ def main():
     )
     parser.add_argument("--workers", default="auto", help="of pytest, as in pytest -n")
     options = parser.parse_args()
-    store = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
     fallen = []
     for row in ROWS:
         if row.name not in options.only:
             continue
         print(f"{row.name}: {what(row)}", flush=True)
-        found = store[row.name] = run_row(row, options)
+        found = run_row(row, options)
+        # Read only now: another row may have been run, and stored, in the meantime.
+        store = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+        store[row.name] = found
         text = json.dumps(store, indent=1, ensure_ascii=False, sort_keys=True)
         STORE.write_text(text + "\n", encoding="utf-8")
         PAGE.write_text(report(store), encoding="utf-8")
