@@ -242,11 +242,11 @@ def graph(nodes, *, ax=None):
         box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.2"}
         box["linewidth"] = 1 if node.inputs else 2.5
         here = places[node.name]
-        ax.text(*here, text, ha="center", va="center", size=10, bbox=box, zorder=3)
+        ax.text(*here, text, ha="center", va="center", size=12, bbox=box, zorder=3)
         for there in {places[each] for each in node.inputs if each in places}:
             bend = f"arc3,rad={0.15 if here[0] - there[0] == 1 else 0.4}"
             arrow = {"arrowstyle": "-|>", "connectionstyle": bend, "mutation_scale": 11}
-            arrow |= {"shrinkA": 32, "shrinkB": 36}
+            arrow |= {"shrinkA": 36, "shrinkB": 40}
             data = arrow | {"color": "0.2"}
             ax.annotate("", here, there, arrowprops=data)
             back = arrow | {"color": COLOURS[1], "linestyle": "--"}
