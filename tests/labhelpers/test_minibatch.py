@@ -680,6 +680,14 @@ def test_another_error_is_not_an_interrupt():
 
 # --- Bad input -----------------------------------------------------------------------
 
+
+def nearly_dependent():
+    """Return a start whose A has two columns that differ by rounding alone."""
+    A, B = (p.detach() for p in drawn())
+    A[:, 1] = A[:, 0] * (1 + 1e-7)
+    return A, B
+
+
 WITH_NAN = SCALED.copy()
 WITH_NAN[-1, -1] = np.nan
 
@@ -732,6 +740,7 @@ WITH_NAN[-1, -1] = np.nan
             "^start must be an A with independent columns",
         ),
         ({"start": [p * 0 for p in drawn()]}, "^start .* independent columns"),
+        ({"start": nearly_dependent()}, "^start .* independent columns"),
         ({"start": [p.detach().numpy() for p in drawn()]}, "^start must be a torch"),
         ({"seed": -1}, "^seed must be"),
         ({"seed": 2**63}, "^seed must be"),
