@@ -197,10 +197,12 @@ def asked(number, names=("the answer",)):
             hint = f"Hand over both: [{', '.join(names)}]."
             fits = isinstance(answer, tuple | list) and len(answer) == len(names)
             expect(fits, kind(answer), "two numbers", hint)
-            for value, case in zip(answer, listed(states(*given))):
-                if _is_missing(value):
+            for name, value, case in zip(names, answer, listed(states(*given))):
+                if _is_missing(value) and name == names[0]:
                     raise NotBegun
-                recognise(Number("the answer")(value), case)
+                hint = f"{names[0]} is right, {name} is still to come."
+                expect(not _is_missing(value), f"no {name}", "a number", hint)
+                recognise(Number(name)(value), case)
 
         return verdicts.exercise(number, states, stated, judge)
 

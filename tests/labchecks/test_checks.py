@@ -288,6 +288,15 @@ def test_no_answer_is_not_begun(nothing):
     assert checks05.spectrum_limits(nothing, lab05.LIMITS.given[0]).passed is None
 
 
+def test_half_an_answer_says_which_half_is_missing():
+    [(right, _), *_], given = lab05.LIMITS.right, lab05.LIMITS.given
+    half = checks05.spectrum_limits([right, None], *given)
+    assert half.passed is False
+    assert "predicted_lr is right, steps_tenfold is still to come" in half.hint
+    wrong = checks05.spectrum_limits([right, "many"], *given)
+    assert "steps_tenfold" in wrong.expected + wrong.hint + wrong.seen
+
+
 def test_an_answer_that_calls_an_unwritten_one_says_which():
     undone = "def minibatch_loss(A, B, images):\n    raise NotImplementedError\n"
     source = lab05.TRAIN.right[0]
