@@ -128,8 +128,8 @@ def train_epoch(rng, n, k, m, size):
     once = "Each row of a batch is to be in one batch alone: i, i + batch_size, …"
     others = [
         (Hint(length, LOOP), [_loss(row) for row in np.split(images, m)]),
-        ("That is more than one pass over the pictures.", [whole] * 2),
-        (once, [_loss(images[i:]) for i in range(m)]),
+        (Hint("That is more than one pass over the pictures.", LOOP), [whole] * 2),
+        (Hint(once, LOOP), [_loss(images[i:]) for i in range(m)]),
     ]
 
     # Where an epoch ends.
@@ -189,7 +189,7 @@ def train_epoch(rng, n, k, m, size):
     ]
     read = Losses(f"{len(right)} losses for {len(right)} batches", EACH, ITEM)
     given = (A, B, images, {"batch_size": size, "lr": lr})
-    moved_by = {"part": 0, "align": moves, "say": say, "where": STEP}
+    moved_by = {"part": 0, "align": moves, "say": say, "where": LOOP}
     each = "One loss for each batch, before its update."
     return [
         Training(one_batch, descent._replace(slips=descent.slips + others), lr, 1),
