@@ -37,6 +37,7 @@ TASK = r"^(?=## Exercise|\*\*Question)"
 OVERLEAF = Markup(
     '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
 )
+FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
 CODE = HtmlFormatter(style="bw", nowrap=True)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -153,8 +154,9 @@ def _pieces(notebook):
 
 
 def _asked(piece, folder, choices):
-    """Return the blocks of a piece on a student's sheet."""
+    """Return the blocks of a piece on a student's sheet. What is folded is left out."""
     is_text = piece.cell.cell_type == "markdown"
+    piece = piece._replace(source=FOLDED.sub("", piece.source))
     if piece.is_prediction:
         blocks = [_space(piece, PREDICTION, choices)]
     else:

@@ -88,6 +88,18 @@ def test_a_second_region_in_a_cell_is_no_leak():
     )
 
 
+def test_folded_answers_are_on_the_teachers_sheet_alone():
+    text = "1. Why?\n\n<details><summary>Answers</summary>\n\n1. Because.\n\n"
+    cell = new_markdown_cell(text + "</details>\n\n**Go further**")
+    student, teacher = (
+        text_of(sheets.sheet(lab_of(cell), solutions=kind)) for kind in (False, True)
+    )
+    assert "Why?" in student
+    assert "Go further" in student
+    assert not re.search("Answers|Because", student)
+    assert re.search("Answers.*Because", teacher, re.S)
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_what_checks_say_is_not_on_a_students_sheet(pages, lab):
     verdict = r"(Exercise|Prediction) [\w.-]+, [\w ]+: right"
