@@ -263,7 +263,7 @@ def train_autoencoder_minibatch(
         interrupted = True
     A, B = A.detach(), A.T.clone() if scaled else B.detach()
     try:
-        ratio = None if floor is None else mean_image_loss(A, B, images) / floor
+        ratio = None if floor is None else _mean_loss(A, B, images, 1000) / floor
     except KeyboardInterrupt:
         interrupted = True
     losses = torch.tensor(losses, dtype=dtype)
@@ -272,7 +272,6 @@ def train_autoencoder_minibatch(
     return MinibatchAutoencoder(A, B, losses, diverged, ratio, interrupted)
 
 
-@torch.no_grad()
 def mean_image_loss(A, B, images, *, batch_size=1000):
     """Return the mean of ``½ ‖z − A B z‖²`` over all images (n, pixels), a float.
 
@@ -281,12 +280,15 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
     >>> mean_image_loss(torch.zeros(3, 1), torch.zeros(1, 3), torch.ones(5, 3))
     1.5
     """
-    n, pixels, _ = _require_images(images)
+    _, pixels, _ = _require_images(images)
     require_axes(A=(A, "nk"), B=(B, "kn"))
-    require(
-        len(A) == pixels, "A", f"{len(A)} rows", f"of {pixels} rows, as images have"
-    )
-    batches = torch.arange(n).split(require_count("batch_size", batch_size))
+    require(len(A) == pixels, "A", f"{len(A)} rows", f"of {pixels} rows, as images")
+    return _mean_loss(A, B, images, require_count("batch_size", batch_size))
+
+
+@torch.no_grad()
+def _mean_loss(A, B, images, batch_size):
+    batches = torch.arange(len(images)).split(batch_size)
     losses = [len(r) * _image_loss(A, B, _batch(images, r, A)).item() for r in batches]
     return sum(losses) / len(images)
 
@@ -315,7 +317,7 @@ def _batch(images, rows, like):
 
 def _orthonormal(A):
     """Return an orthonormal basis of the space that the columns of A span."""
-    Q, R = torch.linalg.qr(A.detach().double().cpu())
+    Q, R = torch.linalg.qr(A.detach().cpu().double())
     lengths = torch.linalg.vector_norm(R, dim=0)
     independent = bool((R.diagonal().abs() > 1e-6 * lengths).all())
     require(independent, "start", "dependent ones", "an A with independent columns")
@@ -330,10 +332,7 @@ def _require_device(device):
 
 
 def _require_images(images):
-    """Check the images; return their number, their size, and the dtype to compute in.
-
-    They are looked at a thousand at a time, as they may lie on a disk.
-    """
+    """Check the images; return their number and size, and the dtype to compute in."""
     shape = tuple(getattr(images, "shape", ()))
     filled = len(shape) == 2 and 0 not in shape
     require(filled, "images", f"shape {shape}", "a non-empty matrix, one image a row")

@@ -44,7 +44,7 @@ lint: .venv/test  ## check style and format, notebooks too
 	"$(BIN)/python" -m ruff format --check
 
 bench: .venv/test  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
-	TQDM_DISABLE=1 "$(BIN)/python" tools/bench.py $(BENCH_ARGS)
+	TQDM_DISABLE=1 "$(BIN)/python" -m tools.bench $(BENCH_ARGS)
 
 mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (minutes)
 	"$(BIN)/python" tools/mutants.py $(MUTANTS_ARGS)

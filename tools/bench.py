@@ -35,6 +35,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from labhelpers import data, descent, linalg, minibatch, plots, training
+from tools.matrix import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 PIXELS = 3072
@@ -628,13 +629,6 @@ def table_line(row):
         at_the_floor,
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def processor():
-    info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
-    found = re.search(r"model name\s*: (.+)", text)
-    return found[1] if found else platform.processor()
 
 
 def machine(place):

@@ -394,11 +394,15 @@ def ended(log, code):
 
 def machine():
     """Say in general words what this runs on."""
+    return f"{platform.system()}, {processor()}, {os.cpu_count()} cores"
+
+
+def processor():
+    """Name the processor."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.exists() else ""
     model = re.search(r"model name\s*: (.+)", text)
-    processor = model[1] if model else platform.processor() or platform.machine()
-    return f"{platform.system()}, {processor}, {os.cpu_count()} cores"
+    return model[1] if model else platform.processor() or platform.machine()
 
 
 # --- The page ------------------------------------------------------------------------

@@ -661,7 +661,7 @@ def test_an_interrupt_of_the_last_mean_keeps_what_was_learned(monkeypatch):
         raise KeyboardInterrupt
 
     whole = train(num_epochs=1, floor=FLOOR)
-    monkeypatch.setattr(minibatch, "mean_image_loss", impatient)
+    monkeypatch.setattr(minibatch, "_mean_loss", impatient)
     result = train(num_epochs=1, floor=FLOOR)
     assert result.interrupted is True
     assert result.ratio is None
