@@ -263,7 +263,7 @@ def train_autoencoder_minibatch(
         interrupted = True
     A, B = A.detach(), A.T.clone() if scaled else B.detach()
     try:
-        ratio = None if floor is None else _mean_loss(A, B, images, 1000) / floor
+        ratio = None if floor is None else _mean_loss(A, B, images) / floor
     except KeyboardInterrupt:
         interrupted = True
     losses = torch.tensor(losses, dtype=dtype)
@@ -283,11 +283,12 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
     _, pixels, _ = _require_images(images)
     require_axes(A=(A, "nk"), B=(B, "kn"))
     require(len(A) == pixels, "A", f"{len(A)} rows", f"of {pixels} rows, as images")
-    return _mean_loss(A, B, images, require_count("batch_size", batch_size))
+    batch_size = require_count("batch_size", batch_size)
+    return _mean_loss(A, B, images, batch_size=batch_size)
 
 
 @torch.no_grad()
-def _mean_loss(A, B, images, batch_size):
+def _mean_loss(A, B, images, *, batch_size=1000):
     batches = torch.arange(len(images)).split(batch_size)
     losses = [len(r) * _image_loss(A, B, _batch(images, r, A)).item() for r in batches]
     return sum(losses) / len(images)
