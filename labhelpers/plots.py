@@ -1,14 +1,23 @@
 """Plots of the labs. They draw what they are given, compute nothing, return the Axes.
 
+Type is of 12 points or more. Lines and classes carry their names, in place of a legend.
 Colours (Okabe and Ito, 2008) are told apart by colour-blind readers. Each comes with
 a line style and a marker of its own, so that a grey print can be read too.
 """
+
+import base64
+import html
+import io
+import os
 
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from IPython.display import display
+from matplotlib.colors import ListedColormap
+from matplotlib.text import Text
 
+from labhelpers._names import HALO, Names
 from labhelpers._require import (
     require,
     require_array,
@@ -23,6 +32,8 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 LINES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3))]
 MARKERS = ["o", "^", "s", "D", "v", "P"]
 FLOOR = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
+HEIGHTS = ListedColormap(plt.get_cmap("cividis")(np.linspace(0, 0.55, 256)))
+VIEWS = "live", "projector", "static", "frames"
 
 STYLE = {
     "axes.axisbelow": True,
@@ -30,9 +41,12 @@ STYLE = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "axes.titlesize": "medium",
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
+    "figure.facecolor": "white",
     "figure.figsize": (6.4, 3.6),
+    "font.size": 12,
     "grid.color": "0.9",
     "lines.linewidth": 1.8,
 }
@@ -47,6 +61,21 @@ def axes(columns=1, *, width=6.4, height=3.6):
         return plt.subplots(1, columns, figsize=(width, height))[1]
 
 
+def view():
+    """Return what the environment variable ``LAB_VIEW`` says of how things are shown.
+
+    - ``live``, or unset: somebody sits before it. Figures are HTML images with a text
+      in their place, and ``live.scrub`` has a slider.
+    - ``projector``: as live, and figures are drawn 1.5 times as large.
+    - ``static``: what is stored, compared and printed. Figures are PNG with the text in
+      their metadata; ``live.scrub`` shows one of its pictures.
+    - ``frames``: as static, and ``live.scrub`` adds all its pictures, for a site.
+    """
+    found = os.environ.get("LAB_VIEW") or "live"
+    require(found in VIEWS, "LAB_VIEW", repr(found), f"one of {', '.join(VIEWS)}")
+    return found
+
+
 def show(ax, *, alt):
     """Display the figure that ``ax`` belongs to, once, with a text in its place.
 
@@ -56,15 +85,41 @@ def show(ax, *, alt):
     alt : str
         What there is to see, for those who cannot see it; not empty.
     """
+    data, metadata = picture(ax, alt=alt)
+    display(data, metadata=metadata, raw=True)
+    plt.close(ax.figure)
+
+
+def picture(ax, *, alt):
+    """Return what ``show`` displays: texts by MIME type, and their metadata.
+
+    Two pixels are drawn for one of CSS. Letters below 12 points are enlarged.
+    """
     described = isinstance(alt, str) and bool(alt.strip())
     require(described, "alt", repr(alt), "a text that describes the figure")
     require(isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
-    display(ax.figure, metadata={"image/png": {"alt": alt}})
-    plt.close(ax.figure)
+    how, figure, file = view(), ax.figure, io.BytesIO()
+    scale = 150 if how == "projector" else 100
+    width, height = (round(scale * inches) for inches in figure.get_size_inches())
+    with plt.rc_context(STYLE):
+        for text in figure.findobj(Text):
+            text.set_size(max(12, text.get_size()))
+        figure.savefig(file, dpi=2 * scale)
+    png = base64.b64encode(file.getvalue()).decode()
+    if how in ("static", "frames"):
+        about = {"alt": alt, "width": width, "height": height}
+        return {"text/plain": repr(figure), "image/png": png}, {"image/png": about}
+    tag = (
+        f'<img src="data:image/png;base64,{png}" width="{width}" height="{height}" '
+        f'style="max-width: 100%; height: auto" alt="{html.escape(alt)}">'
+    )
+    return {"text/plain": repr(figure), "text/html": tag}, {}
 
 
 def losses(losses, *, labels=None, floor=None, ax=None):
     """Draw one curve per run over the steps, on a logarithmic loss axis.
+
+    Names stand at the ends of the curves; above six of them, in a legend.
 
     Parameters
     ----------
@@ -88,32 +143,46 @@ def losses(losses, *, labels=None, floor=None, ax=None):
         line.set_label(name)
     if floor is not None:
         ax.axhline(floor, **FLOOR, label="floor")
-    ax.set(xlabel="step", ylabel="loss", yscale="log")
-    if labels is not None or floor is not None:
+    ax.set(xlabel="step", ylabel="loss", yscale="log", xmargin=0.02)
+    if len(names) > len(COLOURS):
         ax.legend(frameon=False)
+        return ax
+    return name_lines(ax)
+
+
+def name_lines(ax):
+    """Write the label of each line of these Axes at its visible end. Return the Axes.
+
+    For up to seven lines, drawn by ``ax.plot(…, label=…)`` or ``ax.axhline``.
+    """
+    _axes(ax)
+    named = [line for line in ax.lines if not line.get_label().startswith("_")]
+    if named:
+        ax.add_artist(Names(ax, named))
     return ax
 
 
-def histogram(values, *, bins=40, label=None, ax=None):
+def histogram(values, *, bins=40, ax=None):
     """Draw how often values occur; ``values`` of shape (n,). Return the Axes.
 
-    ``bins``: how many, or their edges. ``label``: a text for a legend.
+    ``bins``: how many, or their edges.
     """
     values = require_array("values", values, (None,), kinds="fiub").astype(float)
     bins = require_ascending("bins", bins, count=True)
-    require(label is None or isinstance(label, str), "label", repr(label), "a text")
     try:
         np.histogram_bin_edges(values, bins)
     except ValueError as error:  # they differ in their last digits only
         raise ValueError(f"values must be wider apart for {bins} bins") from error
     ax = _axes(ax)
-    ax.hist(values, bins=bins, label=label, histtype="stepfilled", alpha=0.6)
+    ax.hist(values, bins=bins, histtype="stepfilled", alpha=0.6)
     ax.set(ylabel="count")
     return ax
 
 
 def scatter(points, labels, names, *, ax=None):
     """Draw points in the plane, each class with a colour and a marker of its own.
+
+    The name of a class stands in the middle of its points.
 
     Parameters
     ----------
@@ -132,7 +201,7 @@ def scatter(points, labels, names, *, ax=None):
         x, y = points[labels == label].T
         kind = {"color": COLOURS[label], "marker": MARKERS[label]}
         ax.scatter(x, y, s=22, edgecolors="white", linewidths=0.4, label=name, **kind)
-    ax.legend(frameon=False)
+    ax.add_artist(Names(ax, ax.collections[-len(names) :]))
     return ax
 
 
@@ -153,8 +222,9 @@ def contours(x, y, heights, *, levels=20, ax=None):
     heights = require_array("heights", heights, y.shape + x.shape)
     levels = require_ascending("levels", levels, least=1, count=True)
     ax = _axes(ax, width=4.8, height=4.2)
-    lines = ax.contour(x, y, heights, levels=levels, cmap="cividis")
-    ax.clabel(lines, fontsize=7)
+    lines = ax.contour(x, y, heights, levels=levels, cmap=HEIGHTS)
+    for number in ax.clabel(lines, fontsize=12):
+        number.set(path_effects=[HALO], clip_on=False)  # half a number misleads
     return ax
 
 

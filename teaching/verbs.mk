@@ -12,9 +12,9 @@ CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
 
-# Stored outputs have no progress bars, and are those of the patches, also where
-# CIFAR-10 has been downloaded.
-AS_STORED := TQDM_DISABLE=1 CIFAR10_DIR=none
+# Stored outputs have no progress bars and no sliders, and are those of the patches, also
+# where CIFAR-10 has been downloaded.
+AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
 
 .PHONY: test quick shake matrix render lint bench mutants handouts grade class hub
 

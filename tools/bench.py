@@ -511,6 +511,7 @@ def pack(place):
     options += ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *options, "notebooks"]
     once = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+    once |= {"LAB_VIEW": "static"}
 
     def run():
         subprocess.run(command, cwd=ROOT, env=os.environ | once, check=True)

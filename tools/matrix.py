@@ -242,6 +242,7 @@ def environment(row, pack, scratch, python):
         kept
         | {name: str(folder) for name, folder in own.items()}
         | {"PATH": path, "LANG": "C.UTF-8", "TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+        | {"LAB_VIEW": "static"}
         | {"OMP_NUM_THREADS": str(row.threads)}
         | (foreign(scratch, row.locale) if row.locale else {})
         | row.env

@@ -48,6 +48,7 @@ CALCULATION = re.compile("core/(NumberReplacer|Replace(Binary|Unary)Operator)")
 ENVIRONMENT = {
     "CHECK_SEEDS": "2",
     "CIFAR10_DIR": "none",
+    "LAB_VIEW": "static",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",  # two mutants may be born in the same second

@@ -19,9 +19,9 @@ NOTEBOOKS = ROOT / "notebooks"
 README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
-# Outputs are stored without progress bars, and are those of the patches, also where
-# CIFAR-10 has been downloaded.
-AS_STORED = {"TQDM_DISABLE": "1", "CIFAR10_DIR": "none"}
+# Outputs are stored without progress bars and sliders, and are those of the patches, also
+# where CIFAR-10 has been downloaded.
+AS_STORED = {"TQDM_DISABLE": "1", "LAB_VIEW": "static", "CIFAR10_DIR": "none"}
 
 
 class CellFailed(Exception):

@@ -687,6 +687,14 @@ TABLE = {
         {"ax": plots.axes, "alt": always("A text.")},
         ax={"row": lambda: plots.axes(2)},
     ),
+    "picture": call(
+        plots.picture,
+        lambda found, ax, alt: None,
+        {"ax": plots.axes, "alt": always("A text.")},
+        ax={"row": lambda: plots.axes(2)},
+    ),
+    "view": call(plots.view, lambda found: None, {}),
+    "name_lines": call(plots.name_lines, is_drawing, {"ax": plots.axes}),
     "losses": call(
         plots.losses,
         is_drawing,
@@ -699,8 +707,7 @@ TABLE = {
     "histogram": call(
         plots.histogram,
         is_drawing,
-        {"values": lambda: table(9), "bins": always(4), "label": always("a")}
-        | {"ax": always(None)},
+        {"values": lambda: table(9), "bins": always(4), "ax": always(None)},
         values=CLOSE,
         bins={"edges": lambda: [0.0, 1.0], "down": lambda: [1.0, 0.0]},
         ax=DRAWING,
@@ -789,6 +796,7 @@ def shared_state():
 @pytest.fixture(autouse=True)
 def _no_cifar10_and_no_figures(monkeypatch):
     monkeypatch.setenv("CIFAR10_DIR", "none")
+    monkeypatch.setenv("LAB_VIEW", "static")
     yield
     plt.close("all")
 

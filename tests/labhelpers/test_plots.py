@@ -1,15 +1,20 @@
 """The plots draw what they are given, and nothing else."""
 
+import base64
+import io
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from IPython.utils.capture import capture_output
-from matplotlib.colors import to_hex, to_rgba
-from matplotlib.text import Annotation
+from matplotlib.colors import to_hex, to_rgb, to_rgba
+from matplotlib.text import Annotation, Text
+from PIL import Image
 from traitlets.config import Config
 
 from labhelpers import graph, plots
@@ -38,7 +43,8 @@ every_drawing = pytest.mark.parametrize(
 
 
 @pytest.fixture(autouse=True)
-def _close_all():
+def _static_and_closed(monkeypatch):
+    monkeypatch.setenv("LAB_VIEW", "static")
     yield
     plt.close("all")
 
@@ -147,11 +153,86 @@ def test_a_diverged_run_leaves_the_axis_finite(blown_up):
     assert np.isfinite(ax.get_ylim()).all()
 
 
-def test_labels_and_floor_are_in_the_legend():
-    ax = plots.losses(CURVES, labels=["lr 1", "lr 2"], floor=0.5)
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["lr 1", "lr 2", "floor"]
+def names(ax):
+    """Return {name: (middle of its letters, their box)} in pixels, where it is seen."""
+    ax.figure.canvas.draw()
+    known = {t for a in ax.artists for t in a.get_children() if isinstance(t, Text)}
+    boxes = {t.get_text(): t.get_window_extent() for t in known if t.get_visible()}
+    return {name: ((b.y0 + b.y1) / 2, b) for name, b in boxes.items()}
+
+
+def test_labels_and_floor_stand_where_their_lines_end():
+    ax = plots.losses([[9.0, 3.0], [8.0, 2.0]], labels=["lr 1", "lr 2"], floor=0.5)
     assert ax.lines[2].get_ydata() == [0.5, 0.5]
+    found = names(ax)
+    assert list(sorted(found)) == ["floor", "lr 1", "lr 2"]
+    for name, height in {"lr 1": 8, "lr 2": 2, "floor": 0.5}.items():
+        x, y = ax.transData.transform((1, height))
+        middle, box = found[name]
+        assert abs(middle - y) < 3
+        assert x < box.x0 < x + 20
+        assert box.x1 < ax.figure.bbox.x1, "there is room for it"
+
+
+def test_a_name_moves_with_the_limits():
+    """To where the line leaves the picture; and away with a line that is not seen."""
+    steps = np.arange(101.0)
+    ax = plots.losses(np.stack([1 + steps, np.full(101, 1e3)], 1), labels=["up", "far"])
+    ax.set(xlim=(0, 50), ylim=(0.5, 41), yscale="linear")
+    found = names(ax)
+    assert found.keys() == {"up"}
+    x, y = ax.transData.transform((40, 41))
+    assert abs(found["up"][0] - y) < 3
+    assert x < found["up"][1].x0 < x + 12
+
+
+def test_names_of_close_curves_do_not_touch():
+    """Seven that end in one point, in the order of the heights, the floor below."""
+    ends = 1 + 1e-6 * np.arange(6)
+    curves = np.stack([np.linspace(10, end, 30) for end in ends], axis=1)
+    labels = [f"run {i}" for i in range(6)]
+    found = names(plots.losses(curves, labels=labels, floor=0.99))
+    assert len(found) == 7
+    ordered = sorted(found, key=lambda name: found[name][0])
+    assert ordered == ["floor", *labels]
+    middles = [found[name][0] for name in ordered]
+    heights = [found[name][1].height for name in ordered]
+    assert (np.diff(middles) >= 0.9 * min(heights)).all()
+    assert np.ptp([found[name][1].x0 for name in ordered]) < 1
+
+
+def contrast(colour):
+    """Return the contrast of a colour to white, by the formula of WCAG 2."""
+    parts = np.array(to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+
+
+def test_names_and_level_lines_can_be_read_on_white():
+    labels = [f"run {i}" for i in range(6)]
+    ax = plots.losses(np.ones((2, 6)), labels=labels)
+    letters = [t for t in ax.findobj(Text) if t.get_text() in labels]
+    assert len(letters) == 6
+    assert min(contrast(t.get_color()) for t in letters) >= 4.5
+    colours = plots.contours(X, Y, HEIGHTS).collections[0].get_edgecolor()
+    assert min(contrast(colour) for colour in colours) >= 3
+
+
+def test_more_than_six_curves_have_a_legend():
+    labels = [f"run {i}" for i in range(7)]
+    ax = plots.losses(np.ones((2, 7)), labels=labels, floor=0.5)
+    legend = ax.get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == [*labels, "floor"]
+    assert not legend.get_frame_on()
+    assert names(ax) == {}
+
+
+def test_lines_of_any_plot_can_be_named():
+    ax = plots.axes()
+    ax.loglog([1, 10, 100], [3, 2, 1], label="one")
+    ax.plot([1, 100], [5, 4])
+    assert plots.name_lines(ax) is ax
+    assert names(ax).keys() == {"one"}
 
 
 def test_each_curve_has_its_label():
@@ -163,10 +244,9 @@ def test_each_curve_has_its_label():
 
 
 def test_a_histogram_counts():
-    ax = plots.histogram([1.0, 2.0, 2.0, 3.0], bins=[0.5, 1.5, 2.5, 3.5], label="runs")
+    ax = plots.histogram([1.0, 2.0, 2.0, 3.0], bins=[0.5, 1.5, 2.5, 3.5])
     (shape,) = ax.patches
     assert set(shape.get_xy()[:, 1]) == {0, 1, 2}
-    assert shape.get_label() == "runs"
     assert ax.get_ylabel() == "count"
 
 
@@ -180,12 +260,18 @@ def test_each_class_has_its_points_and_its_marker():
         assert to_hex(group.get_facecolor()[0]).upper() == plots.COLOURS[label]
     shapes = {group.get_paths()[0].vertices.tobytes() for group in groups}
     assert len(shapes) == 3
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b", "c"]
+    assert ax.get_legend() is None
+    found = names(ax)
+    for label, name in enumerate("abc"):
+        x, y = ax.transData.transform(POINTS[label == LABELS].mean(axis=0))
+        assert abs(found[name][0] - y) < 15, "pushed a little, where names are close"
+        assert found[name][1].x0 < x < found[name][1].x1
 
 
 def test_a_class_without_points_keeps_its_place():
     ax = plots.scatter(POINTS[:3], [0, 2, 2], ["a", "b", "c"])
     assert [len(group.get_offsets()) for group in ax.collections] == [1, 0, 2]
+    assert names(ax).keys() == {"a", "c"}
 
 
 def test_no_colour_stands_for_two_classes():
@@ -289,16 +375,72 @@ def test_images_have_no_frame(labels):
     )
 
 
-@pytest.mark.usefixtures("shell")
-def test_show_displays_once_with_its_text_and_closes():
-    ax = plots.losses(CURVES)
+def shown(ax, alt):
+    """Return the one output of ``show``, and the size of its PNG in pixels."""
     with capture_output() as captured:
-        assert plots.show(ax, alt="Two curves fall.") is None
-    (output,) = captured.outputs
-    assert output.data["image/png"].startswith("iVBOR")
-    assert output.metadata["image/png"]["alt"] == "Two curves fall."
+        assert plots.show(ax, alt=alt) is None
     assert captured.stdout == captured.stderr == ""
+    (output,) = captured.outputs
+    png = output.data.get("image/png")
+    if png is None:
+        start = output.data["text/html"].index(";base64,") + len(";base64,")
+        png = output.data["text/html"][start:].split('"')[0]
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    return output, picture.size
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("view", ["static", "frames"])
+def test_what_is_stored_is_a_png_of_two_pixels_for_one(view, monkeypatch):
+    monkeypatch.setenv("LAB_VIEW", view)
+    output, pixels = shown(plots.losses(CURVES), "Two curves fall.")
+    assert output.data.keys() == {"image/png", "text/plain"}
+    assert output.data["text/plain"] == "<Figure size 640x360 with 1 Axes>"
+    about = {"alt": "Two curves fall.", "width": 640, "height": 360}
+    assert output.metadata == {"image/png": about}
+    assert pixels == (1280, 720)
     assert plt.get_fignums() == []
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize(
+    ("view", "larger"), [(None, 1), ("live", 1), ("projector", 1.5)]
+)
+def test_a_person_sees_an_image_with_its_text(view, larger, monkeypatch):
+    monkeypatch.delenv("LAB_VIEW")
+    if view:
+        monkeypatch.setenv("LAB_VIEW", view)
+    output, pixels = shown(plots.losses(CURVES), 'It falls "below" 1 < 2.')
+    assert output.data.keys() == {"text/html", "text/plain"}
+    assert output.data["text/plain"] == "<Figure size 640x360 with 1 Axes>"
+    (tag,) = BeautifulSoup(output.data["text/html"], "html.parser").find_all()
+    assert (tag.name, tag["alt"]) == ("img", 'It falls "below" 1 < 2.')
+    assert int(tag["width"]) == 640 * larger
+    assert int(tag["height"]) == 360 * larger
+    assert pixels == (1280 * larger, 720 * larger)
+    assert plt.get_fignums() == []
+
+
+def test_there_are_four_views(monkeypatch):
+    monkeypatch.setenv("LAB_VIEW", "paper")
+    with pytest.raises(ValueError, match="^LAB_VIEW must be one of live, .*'paper'"):
+        plots.view()
+    ax = plots.axes()
+    with pytest.raises(ValueError, match="^LAB_VIEW"):
+        plots.show(ax, alt="Nothing.")
+
+
+@pytest.mark.usefixtures("shell")
+def test_no_letter_is_smaller_than_12_points():
+    ax = plots.losses(CURVES, floor=0.6, labels=["a", "b"])
+    ax.set_title("large", size=15)
+    ax.text(0, 1, "small", size=7)
+    ax.legend(fontsize=6)
+    with capture_output():
+        plots.show(ax, alt="Letters.")
+    sizes = {t.get_size() for t in ax.figure.findobj(Text) if t.get_text()}
+    assert sizes == {12, 15}
 
 
 @pytest.mark.usefixtures("shell")
@@ -334,13 +476,12 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     assert spines == {"left": True, "bottom": True, "right": False, "top": False}
     assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
     assert ax.collections[0].get_sizes() == [22]
-    assert not ax.get_legend().get_frame_on()
     assert ax.collections[0].get_linewidths() == [0.4]
     grid = np.add.outer(np.arange(5), np.arange(5))
     lines = plots.contours(range(5), range(5), grid)
     assert lines.figure.get_size_inches().tolist() == [4.8, 4.2]
     assert len(lines.collections[0].levels) > 15
-    assert {text.get_fontsize() for text in lines.texts} == {7}
+    assert {text.get_fontsize() for text in lines.texts} == {12}
     ax = plots.regions(range(5), range(5), grid > 4)
     assert ax.figure.get_size_inches().tolist() == [4.8, 4.2]
     assert ax.collections[0].get_alpha() == 0.25
@@ -351,16 +492,14 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     plt.close("all")
 
 
-def test_names_of_curves_and_the_floor_each_bring_a_legend():
-    def legend(**options):
-        found = plots.losses([3.0, 2.0, 1.0], **options).get_legend()
-        assert found is None or not found.get_frame_on()
-        return found and [text.get_text() for text in found.get_texts()]
+def test_names_of_curves_and_the_floor_are_asked_for():
+    def found(**options):
+        return sorted(names(plots.losses([3.0, 2.0, 1.0], **options)))
 
-    assert legend() is None
-    assert legend(labels=["one"]) == ["one"]
-    assert legend(floor=0.5) == ["floor"]
-    assert legend(labels=["one"], floor=0.5) == ["one", "floor"]
+    assert found() == []
+    assert found(labels=["one"]) == ["one"]
+    assert found(floor=0.5) == ["floor"]
+    assert found(labels=["one"], floor=0.5) == ["floor", "one"]
     plt.close("all")
 
 

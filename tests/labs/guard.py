@@ -38,6 +38,7 @@ ARROWS = {
     "labhelpers": {
         "__init__": set(),
         "_require": {"numpy"},
+        "_names": {"numpy", "matplotlib"},
         "linalg": {"numpy", "scipy", "labhelpers._require"},
         "descent": {"torch", "labhelpers._require"},
         "training": {"torch", "labhelpers._require", "labhelpers.descent"},
@@ -45,7 +46,8 @@ ARROWS = {
         | {"labhelpers.data"},  # to scale pixels
         "data": {"numpy", "sklearn", "labhelpers._require"},
         "graph": {"torch", "labhelpers._require"},
-        "plots": {"numpy", "matplotlib", "cycler", "IPython", "labhelpers._require"},
+        "plots": {"numpy", "matplotlib", "cycler", "IPython", "labhelpers._require"}
+        | {"labhelpers._names"},
     },
     "labchecks": {
         "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},

@@ -52,7 +52,7 @@ print(json.dumps({"zip": sorted(files), "copy": copy, "pages": pages, "leak": le
 def run(folder, *command):
     """Run Python in a copy of the pack; return what it prints, or fail."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    env |= {"PYTHONPATH": str(folder), "TQDM_DISABLE": "1"}
+    env |= {"PYTHONPATH": str(folder), "TQDM_DISABLE": "1", "LAB_VIEW": "static"}
     env |= {"CIFAR10_DIR": "none", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True

@@ -84,7 +84,11 @@ class Session:
             "CIFAR10_DIR": "none",
             "SPY_NOTES": str(self.notes),
         }
-        for name in "TQDM_DISABLE", "OMP_NUM_THREADS":  # as students have it
+        for name in (
+            "TQDM_DISABLE",
+            "LAB_VIEW",
+            "OMP_NUM_THREADS",
+        ):  # as students have it
             env.pop(name, None)
         options = f"{OPTIONS} --port={taken_port}"
         if hasattr(os, "geteuid") and os.geteuid() == 0:
