@@ -155,7 +155,7 @@ def name_lines(ax):
 
     For up to seven lines, drawn by ``ax.plot(…, label=…)`` or ``ax.axhline``.
     """
-    _axes(ax)
+    require(isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
     named = [line for line in ax.lines if not line.get_label().startswith("_")]
     if named:
         ax.add_artist(Names(ax, named))

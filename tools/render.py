@@ -19,8 +19,8 @@ NOTEBOOKS = ROOT / "notebooks"
 README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
-# Outputs are stored without progress bars and sliders, and are those of the patches, also
-# where CIFAR-10 has been downloaded.
+# Outputs are stored without progress bars and sliders, and are those of the patches,
+# also where CIFAR-10 has been downloaded.
 AS_STORED = {"TQDM_DISABLE": "1", "LAB_VIEW": "static", "CIFAR10_DIR": "none"}
 
 

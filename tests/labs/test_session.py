@@ -84,11 +84,8 @@ class Session:
             "CIFAR10_DIR": "none",
             "SPY_NOTES": str(self.notes),
         }
-        for name in (
-            "TQDM_DISABLE",
-            "LAB_VIEW",
-            "OMP_NUM_THREADS",
-        ):  # as students have it
+        # As students have it.
+        for name in "TQDM_DISABLE", "LAB_VIEW", "OMP_NUM_THREADS":
             env.pop(name, None)
         options = f"{OPTIONS} --port={taken_port}"
         if hasattr(os, "geteuid") and os.geteuid() == 0:
