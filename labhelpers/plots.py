@@ -42,7 +42,6 @@ STYLE = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": "medium",
-    "figure.constrained_layout.use": True,
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "figure.figsize": (6.4, 3.6),
@@ -58,7 +57,8 @@ def axes(columns=1, *, width=6.4, height=3.6):
     width = require_number("width", width, low=0.1, high=100)
     height = require_number("height", height, low=0.1, high=100)
     with plt.rc_context(STYLE):
-        return plt.subplots(1, columns, figsize=(width, height))[1]
+        size = {"figsize": (width, height), "layout": "constrained"}
+        return plt.subplots(1, columns, **size)[1]
 
 
 def view():
@@ -79,12 +79,17 @@ def view():
 def show(ax, *, alt):
     """Display the figure that ``ax`` belongs to, once, with a text in its place.
 
+    Letters below 12 points are enlarged.
+
     Parameters
     ----------
     ax : Axes
     alt : str
         What there is to see, for those who cannot see it; not empty.
     """
+    require(isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
+    for text in ax.figure.findobj(Text):
+        text.set_size(max(12, text.get_size()))
     data, metadata = picture(ax, alt=alt)
     display(data, metadata=metadata, raw=True)
     plt.close(ax.figure)
@@ -93,20 +98,19 @@ def show(ax, *, alt):
 def picture(ax, *, alt):
     """Return what ``show`` displays: texts by MIME type, and their metadata.
 
-    Two pixels are drawn for one of CSS. Letters below 12 points are enlarged.
+    Two pixels are drawn for one of CSS.
     """
     described = isinstance(alt, str) and bool(alt.strip())
     require(described, "alt", repr(alt), "a text that describes the figure")
     require(isinstance(ax, plt.Axes), "ax", type(ax).__name__, "Axes")
     how, figure, file = view(), ax.figure, io.BytesIO()
-    scale = 150 if how == "projector" else 100
+    stored, scale = how in ("static", "frames"), 150 if how == "projector" else 100
     width, height = (round(scale * inches) for inches in figure.get_size_inches())
     with plt.rc_context(STYLE):
-        for text in figure.findobj(Text):
-            text.set_size(max(12, text.get_size()))
-        figure.savefig(file, dpi=2 * scale)
+        level = {"compress_level": 6 if stored else 1}  # small, or fast
+        figure.savefig(file, dpi=2 * scale, pil_kwargs=level)
     png = base64.b64encode(file.getvalue()).decode()
-    if how in ("static", "frames"):
+    if stored:
         about = {"alt": alt, "width": width, "height": height}
         return {"text/plain": repr(figure), "image/png": png}, {"image/png": about}
     tag = (

@@ -22,11 +22,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labhelpers import data, descent, graph, linalg, minibatch, plots, training
+from labhelpers import data, descent, graph, linalg, live, minibatch, plots, training
 from tests.labhelpers import oracles
 from tests.labhelpers.test_signatures import own
 
-ROOMS = [linalg, descent, training, minibatch, data, graph, plots]
+ROOMS = [linalg, descent, training, minibatch, data, graph, plots, live]
 EXAMPLES = settings().max_examples  # 100, or what the profile says
 law = settings(
     deadline=None,
@@ -317,6 +317,11 @@ def is_scattered(found, points, labels, names, ax=None):
 def are_pictures(found, pictures, **arguments):
     is_drawing(found)
     assert numbers_of(pictures).max() <= 100, "white all over"
+
+
+def is_scrubbed(found, **arguments):
+    assert found is None
+    assert not plt.get_fignums()
 
 
 def is_shown(found, ax, alt):
@@ -692,6 +697,22 @@ TABLE = {
         lambda found, ax, alt: None,
         {"ax": plots.axes, "alt": always("A text.")},
         ax={"row": lambda: plots.axes(2)},
+    ),
+    "scrub": call(
+        live.scrub,
+        is_scrubbed,
+        {
+            "values": lambda: [0.1, 0.2],
+            "draw": always(lambda ax, i: None),
+            "label": always("lr"),
+            "alt": always("A text."),
+            "still": always(None),
+            "columns": always(1),
+            "width": always(3),
+            "height": always(2),
+        },
+        values={"one": always([1]), "range": always(range(3))},
+        alt={"number": always(lambda i: i), "good": always(str)},
     ),
     "view": call(plots.view, lambda found: None, {}),
     "name_lines": call(plots.name_lines, is_drawing, {"ax": plots.axes}),

@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from IPython.utils.capture import capture_output
 from matplotlib.colors import to_hex, to_rgb, to_rgba
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation, Text
 from PIL import Image
 from traitlets.config import Config
@@ -468,7 +469,8 @@ def test_the_look_is_the_one_that_was_seen_in_grey_print():
     assert plots.FLOOR == {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1))}
     assert plots.STYLE["axes.grid"] is plots.STYLE["axes.axisbelow"] is True
     assert plots.STYLE["figure.dpi"] == 100
-    assert plots.STYLE["figure.constrained_layout.use"] is True
+    engine = plots.axes().figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
     assert plots.STYLE["figure.figsize"] == (6.4, 3.6)
     assert plots.STYLE["lines.linewidth"] == 1.8
     ax = plots.scatter([[0, 0], [1, 1]], [0, 1], ["a", "b"])

@@ -48,6 +48,8 @@ ARROWS = {
         "graph": {"torch", "labhelpers._require"},
         "plots": {"numpy", "matplotlib", "cycler", "IPython", "labhelpers._require"}
         | {"labhelpers._names"},
+        "live": {"numpy", "matplotlib", "IPython", "ipywidgets", "PIL"}
+        | {"labhelpers._require", "labhelpers.plots"},
     },
     "labchecks": {
         "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
