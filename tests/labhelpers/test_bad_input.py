@@ -358,6 +358,16 @@ def drawing(function):
     return drawn
 
 
+def quietly(function):
+    """Return the function without warnings, as of figures too small for their axes."""
+
+    def quiet(**arguments):
+        with warnings.catch_warnings(action="ignore"):
+            return function(**arguments)
+
+    return quiet
+
+
 def seeded():
     return torch.Generator().manual_seed(0)
 
@@ -699,7 +709,7 @@ TABLE = {
         ax={"row": lambda: plots.axes(2)},
     ),
     "scrub": call(
-        live.scrub,
+        quietly(live.scrub),
         is_scrubbed,
         {
             "values": lambda: [0.1, 0.2],
