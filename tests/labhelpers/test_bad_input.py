@@ -22,11 +22,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labhelpers import data, descent, graph, linalg, live, minibatch, plots, training
+from labhelpers import (
+    data,
+    descent,
+    diagrams,
+    graph,
+    linalg,
+    live,
+    minibatch,
+    plots,
+    training,
+)
 from tests.labhelpers import oracles
 from tests.labhelpers.test_signatures import own
 
-ROOMS = [linalg, descent, training, minibatch, data, graph, plots, live]
+ROOMS = [linalg, descent, training, minibatch, data, graph, plots, live, diagrams]
 EXAMPLES = settings().max_examples  # 100, or what the profile says
 law = settings(
     deadline=None,
@@ -723,6 +733,29 @@ TABLE = {
         },
         values={"one": always([1]), "range": always(range(3))},
         alt={"number": always(lambda i: i), "good": always(str)},
+    ),
+    "blocks": call(
+        diagrams.blocks,
+        is_drawing,
+        {"parts": lambda: [("A", (5, 3)), "·"], "ax": always(None)},
+        parts={
+            "rows": lambda: [("A", (5, 3), np.array([0, 4]))],
+            "a row too many": lambda: [("A", (5, 3), [5])],
+            "rows of text": lambda: [("A", (5, 3), "ab")],
+            "long": lambda: [("A" * 10_000, (5, 3))],
+            "flat": lambda: [("A", (5,))],
+            "half": lambda: [("A", (5, 0.5))],
+        },
+        ax=DRAWING,
+    ),
+    "network": call(
+        diagrams.network,
+        is_drawing,
+        {"sizes": lambda: [4, 3], "names": lambda: ["x", "y"]}
+        | {"weights": lambda: ["W"], "ax": always(None)},
+        sizes={"large": lambda: [10**6, 2], "three": lambda: [1, 2, 3]},
+        names={"long": lambda: ["x" * 10_000, "y"]},
+        ax=DRAWING,
     ),
     "view": call(plots.view, lambda found: None, {}),
     "name_lines": call(plots.name_lines, is_drawing, {"ax": plots.axes}),
