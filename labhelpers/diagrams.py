@@ -15,7 +15,8 @@ def blocks(parts, *, ax=None):
     """Draw a formula of matrices as blocks of their shapes, with signs between them.
 
     The examples are a product of two thin matrices, the linear autoencoder as one, and
-    a mini-batch: rows taken at random, and what is made of them. The sides grow with the square roots of the lengths. Equal lengths are equal sides.
+    a mini-batch: rows taken at random, and what is made of them. Sides grow with the
+    square roots of the lengths; equal lengths are equal sides.
 
     Parameters
     ----------
@@ -84,7 +85,8 @@ def blocks(parts, *, ax=None):
 def network(sizes, *, names, weights=None, ax=None):
     """Draw layers as columns of circles, each joined to all of the next.
 
-    The examples are the MLP and the linear autoencoder. Of a large layer, some circles are drawn: fewer of one that is not the largest.
+    The examples are the MLP and the linear autoencoder. Of a large layer, some circles
+    are drawn: fewer of one that is not the largest.
 
     Parameters
     ----------
