@@ -271,7 +271,7 @@ def largest_curvature(rng, n, steps):
     return Case(curvature(u), slips, otherwise, given, say=say, where=TWICE)
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "00",
     kept="c-m!;L2kn^3<STj&{;6hYx;$Lpa^ncY{nL>ih)Q+4T}D~R2<~e%Yveo9PaTLC`5#Fmoc24<&Sp{2%oayi|()`mDQCDtxHmjl*cWT@zh@{U+n-X?qM{aIMcXB@Qth2@{NTQ$rN*?DRHr3hdSef>Bb7Gyzjm{vr#daU|guo9HG(|r}`S-{hj&_${FI{RdFR%cUIZv1yrVo>mqd)GcLoP@n0^vJkHLfhRV8SkJ4|IR$jn}x7dR==kPOSUZF<SbO^tvKMgT%X8",
     twice="c-n1HJ8r`;486*OX2WBLoS+BjQUn<oiLr#pWS~!lpy=I8+v(PYpdR%;<oWE#O>oz(cz1cV--e#xKDA?|Ct6H$hu%N}sx>XLva}PJe1xZ*F|_A^M{h{2LWiJm?b)8v6!TIj%!iN3eniGCmD&z&X8Piax5<1MmAy)U3WGw};hMxVM%rTR1Cx8it%hVdD%NgV*PXz@WK`#4pZ|8)Ot=&+){#Zf)yzj^IqYd=%kH%VB*Q7+IoPCVUn1H_o@cysVLZ3Fv2AJlLBeC&GlKs3X7;+q?0zo4vo(2_",

@@ -183,9 +183,9 @@ def _rank_one_start(product, step, E):
     return [u * size, vt.T * s / size]
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "01",
     uncleared="c-n1{-D<-y4256ikgE+sU}5W^FR|-UdZEN>Eb7|DcAAy3cb}9D#$Y$X*5CPb4u^)C7R_K`Y>sPe@u}H8n)fv0LU&Xz@r-oR2cygvPyr#NIB`a)eBFaWSgTVeCmd_RHA$>+X^CD!Xi*Z#If;|?T`*r!e42y9kS%#vEo;`k6ghVr)qfC4XMSZArBn*6%WpFB-nQSdaAstge8nkcFy$c1x-yj(6df+|!48X5zk)|zpu*eu51BV9rqQoQVxaNdZAK~A+aHX`H{E|C$Lpnz%cyyX88w(WCX{By$ud?+Q7!XK4x}l`rQ+eK??Dqu)X#4BVwF|4e|>BXE1G9UZZ@?W`E%cQJL|L)IJ&O+I(`FZ^PK+",
     starts="c-n1{v2MdK3`BqB;MoY00tMP^{f90^kb$viONcB6qTIkJ`tPNbc<Um{=IQQ{r&IU3?|O8HeJd|k&d=K8r#6r1zGT5nD~b>43K>Dj%QUe=q~vs<8{-~|H&I$~6Uq3d7<ttrX3+vIl#4>WEYV@&`ezxg2nmw7Iu_4!4|BuF_f0qk`?d})tYx=h{twh5Kx)@P%(sYII$dNb@D#_*^TJb0ZN3^DKb}t_4s%FhUY;DaFLq=_V#=mzgBkB`+mw-f`k;uGWg#Y%ho~7*Z{oN@$+^h-aJ9`@k@?B%gzKxep%ql>AWgo*$5=SS2Ht~jGI%pMyuVdiiw0$`gxO$z&wqoHlot",
-    scaled="c-nPP+fKtU4E>d(K98z^3etXqi-e{<cxkpqOX4bVHVwqT<E$M#@#0);pW9~B^vw!Q-_5maw)ND<m)13!7en5~1B8w?Lq?12KJ~_Xyn*6?cW{yVy!OOSD`W;C2l5_!GQtUw;W-{`La-EbZI7H}nXfQ)d-5cf3S7p4qiyl3pPqIwT%u$=!A@+(+%Ae$-Uk;1y6C!#$D4|zFd!wgYjo{HUjem>3o5*8yZf2)x$hT14DRFxJ79OIgOqfAS8Y9Z?Jbx8$mGn6*Fch-Q3|RCg^L;Q%CyE{v$0XC<>H5Hk_g(I6QiKUNygQm{b+nqHM7c0Csm^(={MywUE1b*`vWx}j?e",
+    scaled="c-nPP$!f$f4E>cy&S^+n(n5Zt3zT6FildpB@e*QrhP3qGt1RuUU}R(IEqaGT(bRQOLa((J$F-LDS{p5jkC@?Uh72}b5KsDG$Sopya!y+^S;GmW2NJUx?(*28=VUkt(h#%jA#`DQZLaV{o-vXPB}PZWlwpH$x#zwFg<c1)taKwy@+*0xx!R5X=W0?akc)v^)YU@+o1j&!SATU?-*4p4O#>dI84`MXwJM5kUIuAWco(zavEH;6sTV`ehV!~Y+U(m;eW~c%%J+^1vU^CvV~G^i{T9%PjKm2cLXDkyf@ca#R+@}%x6Lm!3;HjOgtM+u;Z;8!bucjpNqE|gSH<`72i9Va&;",
 )

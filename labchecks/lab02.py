@@ -178,7 +178,7 @@ def scores_from_factors(rng, n, d, k):
     return _case_of_scores(P * s, slips, otherwise, given=(U, V), odd=odd)
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "02",
     centre="c-n=KQAz_r42G`~76gT5p@>3z4nd^!A>GaFgw9TCCfi!YJ9!3AW_DNUqc1-*<WKVb*={SWYN+;;wAIda`hU1?pn7JDG8(j$O*!{9l-CiJ3Jip0RDvjH2&fQ}oJk9K5rWD9@1#;g7Mm>==>i>xK-$1lbPsDWz&9>nqh?o`Ow-&9xBgi*>(%$y9boRDCo8aiY##36rdenm?nOoz@ZxQp4<O;%kIvyQM=6nmZGa61IXO0_bVW^kAWyU`?pUcc7DwR>=g4hbs86Vudd8S+B~J0Z%kPr9IbRzw_tY#0{EtgA&4u29oX>;qeK(a>c~9L;`a9b2Kpx|WYJWpa4Aa7r2v1YF3?7Meu?5lDcRg-XeeQk$5r?Av",
     drift="c-nPQ%TB{E5d4)<&QVlRKx(cC{sC1zY@KZ!;Yaa0jUvQP@d<nx>!cN2xOmsIv+LRMeqT{lqdJzuREKN&p=gWhHIDE!BikXoA)Yj0Obb969gE?R(MOgRmfTuTlo_X(kf*`$0`WN-D=_iGNft!NGx`+A(AAKLCy0%s>tHN}o^hN(0zVqttnyUNGZ_oXe7=%IyOihB_ZRZu^)AtK(b~6v9xokIgG=``WDCOkNGWr=ZM2SS@RFj(rrB&B5Ceu>G)=miLU-G3y_9ylHQqlqt7ZS$WMU9b7s`Xqax}GNppCAR)tn*BH)*;*74b?ev4EhY$~`&9ss44xQtI4%GfDqI2~G8R_yOOZmD~",

@@ -154,7 +154,7 @@ def predicted_gradient():
     return Case(0.0, slips, otherwise, tol=1e-3, least=1e-9, **said)
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "03",
     loss="c-n1{O-{rx427@q)OA(OAOuXW!2+StEZoG?Mop7Zex@pjB`4s9oCIfD#D<NN*s;IocRW^9)u_4>RCT(=8t;;AQN8+%i58^6xDoygHIP%>BKnCD{2W0+E~Xz6x&=0?u?9H}+LC?d7^R;QjC{7yODSe)@{XZ=OeH(X3Fix@uQ3ls4Tyu!R>S(4gA8CyOs-kA{wIwbvP*%CV-3e?_F)7?NorO`vu<G$Mpr~{C@h?6*`*XVTyL%nCgCefqMSOP6TUycn$;j7zi`<s7G^YWjJ@a>`6lrfyDoT^xsmO;fW-rU+1%(^p1bDhUOWI@IZ)3vI^lR{7u-FR*8Ohx=WT=MGI26732HT6Gldq1=J425AEzJqgPD*",
     twice="c-n1{+e*Yh42EAN^m-|~iYR>ppFm{Ui*%Z4ht5Hg6czE^&CGxxcoUNRIef|WI^b}EVXnpvw`Nc9W!VXa*K$C@PtYyo9f}7jUK4%*3LtFADUt}d4f9G(cNl4cps*9Yi8Wf97vd_`KsP1=7g2=dWb<GtA+NOqR}2|sD@R-)7lkE=9z6FxHqi>l4*MTlEfaDjFMly-#=SEobHv7aPfXdFF9~BLZXlwS7?~;qYt7DwQII&wYS;F21QWqpFap+19d{+IBGcIaXnZd<Y#o{Oz3>jf_8r{*6jUg7WFJ`cm)L52L~TIH?r+3GwrNJU1IARWIu}?Omtb5YJZHF^&mDgP&n3ZSynA>AE!DYy8i()O56eBJEC",

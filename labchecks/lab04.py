@@ -173,10 +173,10 @@ def best_encoder(rng, n, k):
     return Case(np.linalg.pinv(A), slips, otherwise, (A,), say=say)
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "04",
     zero_run="c-nQ4!A`_53`Bor)N`qJB{*#Fd;>zOJ$T!+jc8*OyDSCq?>Nbp8&YIh<0SLO=W|6>jp~|8S6y<g@oj30>Xlb4v_U5y-oS%34&uMu-p?%3g0u{jqQct|_>d)?coho0)DTWebZNS*-2`Qf<U<Xc=gWhSqV|h>7l=Ka`+NZln{0+&n}YfuStNBWdMBL=ijke5=UbTkJY$HwnA27$@1`!??JU93Jv@Po&#Wy52Unmi&ko}hgxRak4maAGvNNN3Cd)HM>U}bvNHPwmyhf?ff5J4vK%H`I@ZxpC)#l0gP?vUpFPY*{5CdmI+rfvWG5!>IZ2y*@;%u4!@pL>j$ENzZ`~qB`oL2",
-    escape="c-m!<K~BUl3`MW<)pd#50SVL#Z~-=GGz(9gP9xH|N?er@;_f)<fJR~yD|Yh!|2`h8LsQkzvy`^cdMbCle&y1kdX2ov1eahx7Y;UvBj4eC1!1IKID$vC=J8n@N$gT1gC0iq1B5<o!l5-UWt0rwCJRqz^t=Yq(Gx}`Sn8*HngVK2!e$kqt)P^7O@fQMfiRn2-|Fz4SIl&UOfG!n@1h!MChrkRY>mb=P20hZyH0ij8ite;*bR$~y~e8H<Yt)QIb0xawko!Zl45yH6o#D4{4MOC0T-}DUO0;5&=oV6NQ1LEFGYJtDhg@$sxeDo?`tI9Gmz?U3Qqd|woTBPSGi}D#bV}YP4#{H0d_u@iU",
+    escape="c-m!<L2AP=5Jj)@@me)@T4?bFdVy|2$YNrTV-Z<nBpEl9-n}C`0Yg`UFX{a^b2=4uRaJ#Sad;lZc{>b#w#x>^QD%&EM;ffZ!Fo(VCJD)kZ!~0F19g^tilD$C&18<`J0v@DL>$RE4xosIoim8Cev33R76nIr@ANg@^!G*Pv}eS`Q^Y8N%cto-C+Rm}E<&Kh231*AbpzXjsU21dsOwY_JujFzv}$Z%)7qPJC;qxBBZ<x=%TA*g*FE}k{ioih0XBlaC-F+M<QiP=8BcAJke%xC^<9J9ZIHM5k};3ILtTDs!<G0_c}EwtGUqKG-q0&y72nYmV74VHKqIe|agJ$oO(JFSd;SBxua}A",
     rate_sweep="c-obbK~BRk5Jj)@6^UJxmR5kM#1+`1s#2X~(pcD@$aY#H!~(9x9XJFhVO$5;uwi43^T&VQ{A{;{DoPY}I+}E}#cnR2McSZv;1O0$h`n}?;0~)r0~Me!c(yta94RkXtDUx^1v@is5EzYNQ6tM!g3(sT@?3V>hlmhq2<XHEoxJB!KJ`4BR(d?2Ku7Wu{ODw62OR@WYN|5qUs%a`@YL!iYIY@-)pEJIUYD6Q^vVyY*|+33sL99#9Ysh3=DEsyeI$9{q^|i$siUUM;}T(&W0LW+J9PNn4k}{LLrf{`vrTThl9gSXFgl}RB>$aNg?o0COumKKD~Hv``{&zhnKE<?uOiJnmy5H4yV>{_jkE`f(NLBD-v6WVJRW)+M%~gTOE-zgPzV`kjf<Z=@>&8GtTIL}pr<Bv&Kb66WC`0=#mnvsl&{8c",
     pca="c-n1H+e*Vg5dD=yKu{>56@2L*_*T#tDSenElkVbXM`t&URs45nx8MbQ8JOF-?e`5eD>PjxeRHUFg%6u<(LBkFiO$H*$7jfhASr?3fEQAlII~)tAd$CL!Wla#Q|~z04`U1>x<V2xPWZ$MZ}*sd2wq}#piWK<pOKu*VL-=!*Nc&lDie0?Mdg2@sH*8C&=!$ND@63uJXH}@^HF6<SiFIjS$dsGxjdI{@F`R5c~!0b+N(&uF#Kq$4zkHjcAQ;%3C?ug=dzP=M0dt*dxxtQkA}snq6pqH@zJ=H`)p9PTb%D5-r+37$Zr{05T!Uf;+p-D<B7t|1r`q&WQpZs-L5yAo0{vlK}R}R{)r1sZkx};7p<zFg#",
 )

@@ -306,7 +306,7 @@ def scaled_step(rng, n, k, m):
     )
 
 
-prediction = predictions(
+prediction, outcome = predictions(
     "05",
     ratio="c-n1INp8b14E)N#XTxw)Bmwe?_Rvca<RHsTB-j!IEp?5e@92a2u~LqcQxDom4mmSA9;;1NquRD*cO0lX-7hu1BzZvf&KXY4NXGgBe1_)ill2!|1NT{{c#s?gf|8XcE;SNxAY0;?)LbJn6t2pKlI?=h1Eq*)IFCKFQT{>&go(p|ZkFQc)Hvd-bYcPdac)+s|8Xi%%{?7p6O4-3w(!|?6e6sTiBw<8p4<JVhUz#c>{=x2DB?^Lg@xgRz{)F{Q2G}-3q<<5tWEQ9OQ^hf0*797IyFc)g~{+p@=C#e-iPA%=XR2pa2YD1NNIzs)hP$6m*Kn^=IKLr>C($QE~bh<H~6Zl!R!3SLEy`0L_BSG`&G_eL{ojA{s6udpkx",
     test_loss="c-l>nL2d#u3`MW<l{K0Ju<HrBMu>%(c$$dBMsZSvs@}aG21GZO9e?{j=XeYhb_nNi^0=ly9`^_zSc+;x(h?0S<&MS6o*36W_tDtAppM*eBg3rqIyy%zP3weD7q+)@Cc&A(WZ9ozi;OBi231(P?LZQd=$k=LcU@Lt_T(nh#_4Pa9jJ8oR+h`EdC8rFP;zx96;LT}0xJ2!n}ZJwF=qMKHTP}N*&N08>$LmU2W3$+Skh7A_78qY%3prp6n;;Cg_~{v",

@@ -10,8 +10,17 @@ from labchecks.student import SEED, protected
 
 NOT_BEGUN = "not begun. Write your answer, run its cell, and check again."
 STATES = {True: "right", False: "not right yet", None: "not begun"}
+# The sign and the colour of a state. The colours are seen on light and on dark pages
+# (3:1 or more against both), and say nothing that the words don't.
+SIGNS = {
+    "right": ("✓", "#009E73"),
+    "not right yet": ("✗", "#D55E00"),
+    "not right": ("✗", "#D55E00"),
+    "not begun": ("○", "#808080"),
+    "noted": ("•", "#0072B2"),
+}
 
-_titles = []  # of exercises and predictions, in the order of their definition
+_titles = []  # of exercises, in the order of their definition
 _session = {}  # {title: the last Check}
 
 
@@ -21,8 +30,9 @@ class Check:
 
     ``passed`` is True, False, or None where nothing was written yet. A wrong answer has
     ``seen``, ``expected``, ``hint`` and ``where`` to look; ``slip`` is the key of the
-    mistake that it was recognised by, or None. A right prediction has a ``hint``: why
-    it is right. ``notes`` can come with any.
+    mistake that it was recognised by, or None. ``notes`` can come with any.
+
+    It is shown as a card, or as text: the verdict, then the hint, then the rest.
     """
 
     title: str
@@ -37,21 +47,41 @@ class Check:
     def __bool__(self):
         return self.passed is True
 
+    @property
+    def state(self):
+        """The key of its sign in ``SIGNS``."""
+        return STATES[self.passed]
+
+    @property
+    def verdict(self):
+        """The verdict in words, a str."""
+        return NOT_BEGUN if self.passed is None else f"{self.state}."
+
+    @property
+    def lines(self):
+        """What is said below the verdict, a list of (label, text): the hint first."""
+        names = "hint", "seen", "expected", "where"
+        said = [(name, getattr(self, name)) for name in names]
+        said += [("note", note) for note in self.notes]
+        return [(label, text) for label, text in said if text]
+
     def __repr__(self):
-        state = NOT_BEGUN if self.passed is None else f"{STATES[self.passed]}."
-        lines = [f"{self.title}: {state}"]
-        if self.passed is False:
-            said = ("seen", "expected", "hint", "where")
-            lines += [f"  {name + ':':9} {getattr(self, name)}" for name in said]
-        elif self.hint:
-            lines += [f"  because:  {self.hint}"]
-        return "\n".join(lines + [f"  note:     {note}" for note in self.notes])
+        lines = [f"  {label + ':':9} {text}" for label, text in self.lines]
+        return "\n".join([f"{self.title}: {self.verdict}", *lines])
 
     def _repr_html_(self):
-        colour = {True: "#009E73", False: "#D55E00", None: "#999999"}[self.passed]
-        style = f"border-left: 4px solid {colour}; padding-left: 8px; "
-        style += "white-space: pre-wrap; word-break: normal"
-        return f'<pre style="{style}">{html.escape(repr(self))}</pre>'
+        sign, colour = SIGNS[self.state]
+        title, verdict = html.escape(self.title), html.escape(self.verdict)
+        blocks = [f"<div><b>{sign} {title}</b>: {verdict}</div>"]
+        for i, (label, text) in enumerate(self.lines):
+            size = "" if i == 0 else "font-size: 90%; "
+            blocks.append(
+                f'<div style="{size}margin-top: 4px">{label}: {html.escape(text)}</div>'
+            )
+        style = f"border-left: 4px solid {colour}; padding: 2px 12px; max-width: 46em"
+        about = html.escape(f"{self.title}: {self.state}")
+        card = f'<div role="group" aria-label="{about}" style="{style}">'
+        return "\n".join([card, *blocks, "</div>"])
 
     def require(self):
         """Return the check if the answer is right; else raise, with the same words."""
@@ -82,7 +112,7 @@ def _lab(title):
 
 
 def register(title):
-    """Make an exercise or a prediction known to ``progress``."""
+    """Make an exercise known to ``progress``."""
     _titles.append(title)
     return title
 
@@ -113,7 +143,8 @@ def exercise(number, states, stated, judge):
         said = {"notes": tuple(dict.fromkeys(notes))}
         if wrong:
             said |= {"seen": wrong.seen, "expected": wrong.expected, "slip": wrong.slip}
-            said |= {"hint": wrong.hint.text, "where": wrong.hint.where or place}
+            where = (wrong.hint.where or place).replace("$", "")  # of a heading
+            said |= {"hint": wrong.hint.text, "where": where}
         return record(Check(title, passed, **said))
 
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):

@@ -8,6 +8,8 @@ needs to know (JupyterLab's property inspector changes them):
   prediction that its text asks for;
 - ``overleaf``: the cell gives away what was just asked, so on a student's sheet it
   begins on the next page.
+
+Of a cell that is folded in JupyterLab, since it only draws, paper shows the outputs.
 """
 
 import base64
@@ -39,6 +41,7 @@ OVERLEAF = Markup(
 )
 FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
 CODE = HtmlFormatter(style="bw", nowrap=True)
+OUTCOME = re.compile(r"Prediction [\w-]+, lab \d")  # so begins what checks say of it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -62,6 +65,11 @@ class Piece(NamedTuple):
     def is_answer(self):
         """Whether the cell holds an answer."""
         return "### BEGIN SOLUTION" in self.source
+
+    @property
+    def is_folded(self):
+        """Whether the source stays folded, as that of a cell that only draws."""
+        return self.cell.metadata.get("jupyter", {}).get("source_hidden", False)
 
     @property
     def is_prediction(self):
@@ -169,7 +177,10 @@ def _asked(piece, folder, choices):
     if is_text and piece.lines and "**Predict" in piece.source:
         blocks.append(_space(piece, PREDICTION, choices))
     overleaf = [OVERLEAF] if piece.overleaf else []
-    return overleaf + blocks + ([] if "checks." in piece.source else _outputs(piece))
+    called = set(re.findall(r"\bchecks\.(\w+)", piece.source))
+    if called - {"outcome"}:
+        return overleaf + blocks
+    return overleaf + blocks + _outputs(piece, outcomes=False)
 
 
 def _worked(piece, folder):
@@ -182,7 +193,12 @@ def _worked(piece, folder):
 
 
 def _shown(piece, folder):
-    """Return the source as HTML: what is given, then the solution and what follows."""
+    """Return the source as HTML: what is given, then the solution and what follows.
+
+    Nothing, if it is folded.
+    """
+    if piece.is_folded:
+        return [Markup()]
     write = (
         _code if piece.cell.cell_type == "code" else lambda part: _text(part, folder)
     )
@@ -235,11 +251,16 @@ def _text(source, folder):
     return _tidied(formulas.html(source, renderer))
 
 
-def _outputs(piece):
-    """Return the outputs that can be read on paper: no bars, widgets or tracebacks."""
+def _outputs(piece, *, outcomes=True):
+    """Return the outputs that can be read on paper: no bars, widgets or tracebacks.
+
+    ``outcomes``: those of predictions, too.
+    """
     blocks = []
     for output in piece.cell.get("outputs", []):
         data, name = output.get("data", {}), output.get("name")
+        if not outcomes and OUTCOME.match(data.get("text/plain", "")):
+            continue
         if output.output_type == "error":
             blocks.append(_plain(f"{output.ename}: {output.evalue}"))
         elif name == "stdout":

@@ -21,6 +21,7 @@ from nbgrader.preprocessors import (
 FUNCTION_STUB = "# YOUR CODE HERE ({title}), in place of the next line.\n"
 FUNCTION_STUB += "raise NotImplementedError"
 VALUE_STUB = "# YOUR ANSWER HERE ({title}). None means: no answer yet."
+PREDICTION_STUB = "# YOUR ANSWER HERE (your prediction), between the quotes above."
 TEXT_STUB = "*YOUR ANSWER HERE ({title}): double-click, and write in place of this line"
 TEXT_STUB += ". Ctrl-Enter when done.*"
 
@@ -52,8 +53,7 @@ def student_copy(notebook):
     title = "no number"
     for cell in result.cells:
         title = _heading(cell) or title
-        is_prediction = "checks.prediction(" in cell.source
-        _clear(cell, "your prediction" if is_prediction else title)
+        _clear(cell, title)
     for step in (LockCells(lock_all_cells=True), ClearOutput(), ComputeChecksums()):
         result, _ = step.preprocess(result, {})
     try:
@@ -91,6 +91,8 @@ def _clear(cell, title):
     """Replace the solutions in a cell by stubs; take hidden tests and marks out."""
     in_function = re.search(r"^[ \t]+### BEGIN SOLUTION", cell.source, re.M)
     stub = FUNCTION_STUB if in_function else VALUE_STUB
+    if "checks.prediction(" in cell.source:
+        stub = PREDICTION_STUB
     text = TEXT_STUB.format(title=title)
     steps = [
         ClearSolutions(code_stub={"python": stub.format(title=title)}, text_stub=text),

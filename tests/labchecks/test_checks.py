@@ -1,7 +1,6 @@
 """The checks: held to right and wrong answers, and to answers that misbehave."""
 
 import functools
-import html
 import importlib
 import os
 import random
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bs4 import BeautifulSoup
 
 from labchecks import cases, follow, predictions, verdicts
 from labchecks import lab01 as checks01
@@ -53,6 +53,8 @@ for check, exercise in EXERCISES:
 @pytest.fixture(autouse=True)
 def _new_session(monkeypatch):
     monkeypatch.setattr(verdicts, "_session", {})
+    monkeypatch.setattr(predictions, "_noted", {})
+    monkeypatch.setattr(predictions, "_told", set())
     yield
     assert torch.get_default_dtype() == torch.float32
     assert torch.get_num_threads() == THREADS
@@ -180,7 +182,7 @@ def test_a_wrong_answer_says_four_things():
     result = scores("return X[:, :k]")
     title, *lines = repr(result).split("\n")
     assert title == "Exercise 2.1, pca_scores: not right yet."
-    said = [result.seen, result.expected, result.hint, result.where]
+    said = [result.hint, result.seen, result.expected, result.where]
     assert [line.split(maxsplit=1)[1] for line in lines] == said
     assert not result
 
@@ -240,10 +242,58 @@ def test_messages_do_not_differ_between_runs():
     assert "0x…" in repr(checks.pca_scores(raising))
 
 
-def test_html_has_the_same_words():
-    for result in (scores(GOOD), scores("return X < 3"), scores("pass")):
-        text = re.sub(r"<.+?>", "", result._repr_html_())
-        assert html.unescape(text) == repr(result)
+def shown_card(check):
+    """Return the parts of a card: sign, words, and the style of each element."""
+    card = BeautifulSoup(check._repr_html_(), "html.parser")
+    sign, words = card.get_text().strip().split(" ", 1)
+    return (
+        sign,
+        re.sub(r"\s+", " ", words),
+        [tag.get("style", "") for tag in card("div")],
+    )
+
+
+CARDS = {  # what is shown: (the check, its sign)
+    "right": (lambda: scores(GOOD), "✓"),
+    "wrong": (lambda: scores("return X < 3"), "✗"),
+    "empty": (lambda: scores("pass"), "○"),
+    "noted": (lambda: checks01.prediction("uncleared", "a"), "•"),
+    "told": (lambda: told(checks01, "uncleared", "c"), "✓"),
+    "told-wrong": (lambda: told(checks01, "uncleared", "a"), "✗"),
+    "untold": (lambda: checks01.outcome("uncleared"), "○"),
+}
+
+
+@pytest.mark.parametrize(("make", "sign"), CARDS.values(), ids=CARDS)
+def test_a_card_has_a_sign_and_the_same_words_in_the_same_order(make, sign):
+    check = make()
+    found, words, _ = shown_card(check)
+    assert found == sign
+    assert words == re.sub(r"\s+", " ", repr(check))
+
+
+@pytest.mark.parametrize(("make", "sign"), CARDS.values(), ids=CARDS)
+def test_a_card_is_legible_in_any_theme_and_by_a_screen_reader(make, sign):
+    """Text has the colour of the page, and the edge is seen on white and on black."""
+    (card, *inner) = shown_card(make())[2]
+    (colour,) = re.findall("#[0-9A-F]{6}", card)
+    assert not re.search("color|background|font-family", card + "".join(inner))
+    assert min(contrast(colour, "#FFFFFF"), contrast(colour, "#111111")) >= 3
+    assert re.search('role="group" aria-label="[^"]{10,}"', make()._repr_html_())
+
+
+def contrast(one, other):
+    """Return the contrast of two colours, by the definition in WCAG 2."""
+
+    def luminance(colour):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [
+            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+        ]
+        return np.dot([0.2126, 0.7152, 0.0722], parts)
+
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_the_strict_form_raises_with_the_same_words():
@@ -548,14 +598,23 @@ QUESTIONS = [
 ]
 
 
+def told(lab, question, answer):
+    """Note an answer, and return its outcome."""
+    lab.prediction(question, answer)
+    return lab.outcome(question)
+
+
 @pytest.mark.parametrize(("number", "name", "question"), QUESTIONS)
-def test_exactly_one_option_is_right_and_each_has_a_reason(number, name, question):
-    verdicts = {each: LABS[number].prediction(name, each) for each in question.options}
-    assert [each for each, v in verdicts.items() if v.passed] == [question.right]
+def test_each_option_gets_its_reason_and_that_of_the_right_one(number, name, question):
+    assert question.right in question.options
     assert sorted(question.reasons) == sorted(question.options)
-    for option, verdict in verdicts.items():
-        assert verdict.title == f"Prediction {name}, lab {number}"
-        assert verdict.hint.startswith(question.reasons[option])
+    for option in question.options:
+        predictions._told.clear()
+        outcome = told(LABS[number], name, option)
+        assert outcome.title == f"Prediction {name}, lab {number}"
+        assert outcome.passed is (option == question.right)
+        given = {question.reasons[option], question.reasons[question.right]}
+        assert {reason for _, reason in outcome.lines} == given
         assert len(question.reasons[option].split()) >= 8
 
 
@@ -567,51 +626,116 @@ def test_the_answers_in_the_lab_are_right_and_every_question_is_asked_once(numbe
         found = re.findall(r'checks\.prediction\("([^"]+)"', cell.source)
         assert [f"{question}-prediction" for question in found] in ([], [cell.id])
         for question in found:
-            names = {"checks": LABS[number]}
-            exec(cell.source, names)
-            assert LABS[number].prediction(question, names["answer"])
+            exec(cell.source, {"checks": LABS[number]})
+            assert LABS[number].outcome(question)
         asked += found
     assert sorted(asked) == sorted(LABS[number].prediction.questions)
 
 
-@pytest.mark.parametrize("answer", ["c", " (C) ", "(c)", "c)", "(c) something else"])
+@pytest.mark.parametrize(("number", "name", "question"), QUESTIONS)
+def test_what_is_noted_gives_nothing_away(number, name, question):
+    """The words are the same for each option, but for the option itself."""
+    said = set()
+    for option in question.options:
+        noted = LABS[number].prediction(name, option)
+        assert (noted.passed, noted.state) == (None, "noted")
+        shown = f"({option})" if option in "abcd" else option
+        said.add(re.sub(re.escape(shown), "…", repr(noted).split(": ", 1)[1]))
+    assert said == {"noted: …. Run the next cell."}
+
+
+def test_a_prediction_can_be_changed_until_its_outcome_is_shown():
+    checks01.prediction("uncleared", "a")
+    checks01.prediction("uncleared", "b")
+    assert "you said (b), but it is (c)" in repr(checks01.outcome("uncleared"))
+    late = checks01.prediction("uncleared", "c")
+    assert "noted: (b), and it stays so" in repr(late)
+    assert "you said (b)" in repr(checks01.outcome("uncleared"))
+
+
+def test_without_a_prediction_there_is_no_verdict_and_it_can_still_be_made():
+    nothing = checks01.outcome("uncleared")
+    assert nothing.passed is None
+    assert len(repr(nothing).split("\n")) == 1
+    assert not re.search(r"\([abc]\)", repr(nothing))
+    assert told(checks01, "uncleared", "c")
+
+
+@pytest.mark.parametrize("emptied", ["", " ", None, "faster"])
+def test_a_prediction_that_is_taken_back_is_not_judged(emptied):
+    checks01.prediction("uncleared", "c")
+    checks01.prediction("uncleared", emptied)
+    assert checks01.outcome("uncleared").passed is None
+
+
+LETTERS = ["c", " (C) ", "(c)", "c)", "C", "(c) something else", "c: a wave"]
+LETTERS += ["c, because a ball", "c - up and down", "c."]
+
+
+@pytest.mark.parametrize("answer", LETTERS)
 def test_a_letter_is_read_kindly(answer):
-    assert checks01.prediction("uncleared", answer)
+    assert told(checks01, "uncleared", answer)
 
 
-@pytest.mark.parametrize("answer", [20, "20", 20.0, "21"])
+NUMBERS_MEANT = [20, "20", 20.0, "21", 24, "about 20", "c", "(c) 20", np.float64(19)]
+
+
+@pytest.mark.parametrize("answer", NUMBERS_MEANT)
 def test_a_number_is_read_kindly(answer):
-    assert checks04.prediction("escape", answer)
+    assert told(checks04, "escape", answer)
 
 
-@pytest.mark.parametrize("answer", ["faster", 60, "", "a or c", [1, 2], 1e400])
-def test_what_is_no_option_is_refused(answer):
-    question = "escape" if isinstance(answer, int | float) else "uncleared"
-    lab = checks04 if question == "escape" else checks01
-    other = lab.prediction(question, answer)
-    assert other.expected.startswith("one of ")
-    assert other.passed is False
+@pytest.mark.parametrize(
+    ("answer", "right"), [(198, "200"), (6, "5"), ("1,000", "1000")]
+)
+def test_the_number_that_comes_out_is_the_option_near_it(answer, right):
+    lab = {"200": "starts", "5": "scaled", "1000": "escape"}[right]
+    noted = (checks04 if lab == "escape" else checks01).prediction(lab, answer)
+    assert noted.seen == right
+
+
+@pytest.mark.parametrize(("answer", "option"), [("More than 50", "more"), (2, "2")])
+def test_a_word_is_read_kindly(answer, option):
+    assert checks05.prediction("ratio", answer).seen == option
+
+
+NO_OPTION = ["faster", 60, "a or c", "a, b or c", [1, 2], 1e400, "a bit", -20, "d"]
+NO_OPTION += [torch.eye(2), "20 or 200", 0, True]
+
+
+@pytest.mark.parametrize("answer", NO_OPTION)
+def test_what_is_no_option_is_refused_with_the_options(answer):
+    for lab, question in (checks04, "escape"), (checks01, "uncleared"):
+        other = lab.prediction(question, answer)
+        assert all(f'"{each}"' in other.expected for each in _options(lab, question))
+        assert other.passed is False
+        assert len(repr(other)) < 400
+        assert lab.outcome(question).passed is None
+
+
+def _options(lab, question):
+    return lab.prediction.questions[question].options
 
 
 def test_an_unknown_question_is_told_the_known_ones():
-    unknown = checks01.prediction("unclear", "c")
-    assert "uncleared" in unknown.expected
-    assert unknown.passed is False
+    for unknown in checks01.prediction("unclear", "c"), checks01.outcome("unclear"):
+        assert "uncleared" in unknown.expected
+        assert unknown.passed is False
 
 
-def test_a_right_prediction_says_why():
-    right = checks01.prediction("uncleared", "c")
-    assert repr(right).startswith("Prediction uncleared, lab 01: right.\n  because:  ")
+def test_the_outcome_says_why():
+    right = told(checks01, "uncleared", "c")
+    first = "Prediction uncleared, lab 01: right, it is (c).\n  (c):      "
+    assert repr(right).startswith(first)
+    wrong = told(checks01, "starts", 50)
+    assert [label for label, _ in wrong.lines] == ["200", "50"]
 
 
 def test_a_lab_does_not_give_its_predictions_away():
-    for number, name, question in (each.values for each in QUESTIONS):
+    for number, _, question in (each.values for each in QUESTIONS):
         source = Path(LABS[number].__file__).read_text(encoding="utf-8")
         for reason in question.reasons.values():
             assert reason[:40] not in source
-        for option in set(question.options) - {question.right}:
-            said = LABS[number].prediction(name, option)
-            assert said.expected == "another option"
 
 
 def test_an_entry_can_be_made_and_read(capsys, monkeypatch):
@@ -619,9 +743,11 @@ def test_an_entry_can_be_made_and_read(capsys, monkeypatch):
     assert main(made) == 0
     entry = capsys.readouterr().out
     assert "since" not in entry
-    lab = eval(f"predictions('98', {entry})", {"predictions": predictions.predictions})
-    assert lab("is-it", "b").hint == "It is, since 1 + 1 = 2."
-    assert lab("is-it", "a").passed is False
+    names = {"predictions": predictions.predictions}
+    prediction, outcome = eval(f"predictions('98', {entry})", names)
+    assert prediction("is-it", "a").state == "noted"
+    assert outcome("is-it").hint == "It is, since 1 + 1 = 2."
+    assert outcome("is-it").belief == "One may think so."
     assert main(["reasons", "01"]) == 0
     assert "uncleared: right is c" in capsys.readouterr().out
 
@@ -647,12 +773,12 @@ def test_progress_shows_the_labs_of_this_session():
         ("Exercise 2.3, split", "not checked"),
         ("Exercise 2.4, predicted_cond", "not checked"),
         ("Exercise 2.5, scores_from_factors", "not checked"),
-        ("Prediction centre, lab 02", "not checked"),
-        ("Prediction drift, lab 02", "not checked"),
     ]
     scores(GOOD)
     assert checks.progress()["state"].iloc[0] == "right"
-    checks04.prediction("zero-run", "c")
+    told(checks04, "zero-run", "c")
+    assert len(checks.progress()) == 5  # a prediction is not marked, and not listed
+    checks04.best_rate(None)
     states = checks.progress()["state"]
-    assert states["Prediction zero-run, lab 04"] == "right"
-    assert states["Exercise 4.3b, best_rate"] == "not checked"
+    assert states["Exercise 4.3b, best_rate"] == "not begun"
+    assert not any("Prediction" in title for title in states.index)

@@ -128,7 +128,8 @@ def test_a_new_lab_is_handed_out_without_its_solutions(given):
     assert {f"notebooks/{STEM}.ipynb", f"labchecks/lab{NUMBER}.py"} <= set(given["zip"])
     assert PLANTED not in given["copy"]
     assert f"YOUR CODE HERE (Exercise {int(NUMBER)}.1)" in given["copy"]
-    assert "YOUR ANSWER HERE (your prediction)" in given["copy"]
+    assert "YOUR ANSWER HERE (your prediction), between the" in given["copy"]
+    assert 'answer = \\"\\"  # a, b or c' in given["copy"]
     assert f"{STEM}.ipynb holds a line of a solution" in given["leak"]
     assert PLANTED in given["leak"]
 

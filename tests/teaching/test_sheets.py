@@ -107,6 +107,47 @@ def test_what_checks_say_is_not_on_a_students_sheet(pages, lab):
     assert re.search(verdict, text_of(pages[f"{lab}_solutions.html"]))
 
 
+CARD = "Prediction x, lab 01: right, it is (c).\n  (c):      Because."
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("print(1)\nchecks.outcome('x')", True),
+        ("display(checks.outcome('x'))\nprint(1)", True),
+        ("checks.f(f)\nchecks.outcome('x')", False),
+        ("if checks.f(f): print(1)", False),
+    ],
+)
+def test_an_experiment_is_on_a_students_sheet_without_its_verdict(source, shown):
+    printed = new_output("stream", name="stdout", text="loss 0.25\n")
+    kind = "display_data" if "display" in source else "execute_result"
+    verdict = new_output(kind, data={"text/plain": CARD})
+    lab = lab_of(new_code_cell(source, outputs=[printed, verdict]))
+    student, teacher = (text_of(sheets.sheet(lab, solutions=k)) for k in (False, True))
+    assert ("loss 0.25" in student) is shown
+    assert "Because" not in student
+    assert "loss 0.25" in teacher
+    assert "Because" in teacher
+
+
+@pytest.mark.parametrize("solutions", [False, True])
+def test_of_a_folded_cell_the_outputs_are_printed(solutions):
+    image = {"image/png": PNG, "text/plain": "<Figure>"}
+    size = {"image/png": {"alt": "a line", "width": 640, "height": 360}}
+    figure = new_output("display_data", data=image, metadata=size)
+    folded = {"jupyter": {"source_hidden": True}}
+    cell = new_code_cell("plots.show(ax)", outputs=[figure], metadata=folded)
+    page = soup_of(sheets.sheet(lab_of(cell), solutions=solutions))
+    assert "plots.show" not in page.get_text()
+    assert not page.select("main pre")
+    (drawn,) = page.select("img")
+    assert (drawn["width"], drawn["height"]) == ("640", "360")
+    cell.metadata.jupyter.source_hidden = False
+    again = text_of(sheets.sheet(lab_of(cell), solutions=solutions))
+    assert "plots.show" in again
+
+
 @pytest.mark.parametrize(("lab", "kind"), KINDS)
 def test_no_mark_is_printed(pages, lab, kind):
     assert not re.search(
@@ -246,7 +287,9 @@ def test_code_is_printed_as_it_is_but_for_empty_lines(pages, lab):
     wanted = [
         line
         for cell in LABS[lab].cells
-        if cell.cell_type == "code" and "checks.prediction(" not in cell.source
+        if cell.cell_type == "code"
+        and "checks.prediction(" not in cell.source
+        and not cell.metadata.get("jupyter", {}).get("source_hidden")
         for line in cell.source.splitlines()
         if line.strip() and not re.match(r"\s*### (BEGIN|END)", line)
     ]
