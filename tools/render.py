@@ -19,6 +19,7 @@ NOTEBOOKS = ROOT / "notebooks"
 README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
+FOLDED = {"source_hidden": True}  # of a cell that only draws
 # Outputs are stored without progress bars and sliders, and are those of the patches,
 # also where CIFAR-10 has been downloaded.
 AS_STORED = {"TQDM_DISABLE": "1", "LAB_VIEW": "static", "CIFAR10_DIR": "none"}
@@ -80,7 +81,7 @@ def render(path):
     execute(notebook, path.parent)
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
+        cell.metadata = kept_metadata(cell)
         if kept.get(cell.id):
             cell.outputs = kept[cell.id]
             renumber(cell)
@@ -93,6 +94,14 @@ def render(path):
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def kept_metadata(cell):
+    """Return what is stored of the metadata of a cell, a dict."""
+    kept = {k: v for k, v in cell.metadata.items() if k in KEPT}
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        kept["jupyter"] = FOLDED
+    return kept
 
 
 def not_compared(cell):

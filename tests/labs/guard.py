@@ -12,7 +12,7 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tools.render import KEPT, KERNEL
+from tools.render import FOLDED, KERNEL, kept_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,8 +199,9 @@ def metadata(notebook):
     if notebook.metadata != wanted:
         complaints.append("notebook metadata of one machine: run make render")
     for cell in notebook.cells:
-        if extra := set(cell.metadata) - KEPT:
-            complaints.append(f"{cell.id}: metadata {sorted(extra)}: run make render")
+        if cell.metadata != kept_metadata(cell):
+            names = sorted(set(cell.metadata) - set(kept_metadata(cell))) or "jupyter"
+            complaints.append(f"{cell.id}: metadata {names}: run make render")
     for cell, output in _outputs(notebook):
         if any("widget" in kind for kind in output.get("data", {})):
             complaints.append(f"{cell.id}: stores a widget: run make render")
@@ -252,6 +253,40 @@ def compared(notebook):
     return complaints
 
 
+def folded(notebook):
+    """A cell whose output holds a figure is folded: its code gives the figure away."""
+    drawing = {
+        cell.id: cell
+        for cell, output in _outputs(notebook)
+        if "image/png" in output.get("data", {})
+    }
+    return [
+        f"{cell_id}: draws, and isn't folded: give it the metadata "
+        '"jupyter": {"source_hidden": true}, and keep in it what draws alone'
+        for cell_id, cell in drawing.items()
+        if cell.metadata.get("jupyter") != FOLDED
+    ]
+
+
+def predictions(notebook):
+    """What is predicted has one outcome, later; what has one was predicted."""
+    calls = {"prediction": {}, "outcome": {}}
+    for i, cell in enumerate(_code(notebook)):
+        for call, name in re.findall(
+            r"\bchecks\.(prediction|outcome)\(\s*[\"']([^\"']*)", cell.source
+        ):
+            calls[call].setdefault(name, []).append(i)
+    complaints = []
+    for name in calls["prediction"] | calls["outcome"]:
+        asked, told = (calls[call].get(name, []) for call in calls)
+        if len(asked) != 1 or len(told) != 1 or told[0] <= asked[0]:
+            complaints.append(
+                f"{name}: {len(asked)} predictions and {len(told)} outcomes: call "
+                "checks.prediction once, and checks.outcome once in a later cell"
+            )
+    return complaints
+
+
 RULES = (
     executed,
     no_errors,
@@ -266,6 +301,8 @@ RULES = (
     paths,
     solutions,
     compared,
+    folded,
+    predictions,
 )
 
 

@@ -9,7 +9,7 @@ from nbformat.v4 import (
 )
 
 from tests.labs import guard
-from tools.render import KERNEL
+from tools.render import FOLDED, KERNEL
 
 PNG = "iVBORw0KGgo="
 
@@ -42,10 +42,22 @@ def output(kind, **content):
     return lambda lab: lab.cells[1].outputs.append(new_output(kind, **content))
 
 
-def figure(alt):
-    """Plant a figure in the first code cell."""
+def figure(alt, jupyter=FOLDED):
+    """Plant a figure in the first code cell, which is folded."""
     image = {"image/png": PNG, "text/plain": "<Figure size 640x360 with 1 Axes>"}
-    return output("display_data", data=image, metadata={"image/png": {"alt": alt}})
+    plant = output("display_data", data=image, metadata={"image/png": {"alt": alt}})
+    folded = {"jupyter": jupyter} if jupyter else {}
+    return lambda lab: plant(lab) or lab.cells[1].metadata.update(folded)
+
+
+def predicted(*sources):
+    """Plant code: one code cell for each text, the first ones of the lab."""
+    return lambda lab: [
+        cell.update(source=text) for cell, text in zip(lab.cells[1::2], sources)
+    ]
+
+
+ASK, TELL = 'checks.prediction("x", "a")', "a = 1\nchecks.outcome('x')"
 
 
 def exercise(text, **nbgrader):
@@ -122,6 +134,21 @@ FAULTS = [
     (guard.solutions, exercise("a = 1", solution=True, grade_id="u")),
     (guard.solutions, exercise("a = 1", grade=True)),
     (guard.solutions, same_exercise_twice),
+    (guard.metadata, lambda lab: lab.cells[1].metadata.update(jupyter={})),
+    (
+        guard.metadata,
+        lambda lab: lab.cells[1].metadata.update(
+            jupyter=FOLDED | {"outputs_hidden": 1}
+        ),
+    ),
+    (guard.folded, figure("a line", jupyter=None)),
+    (guard.predictions, predicted(ASK)),
+    (guard.predictions, predicted(TELL)),
+    (guard.predictions, predicted(TELL, ASK)),
+    (guard.predictions, predicted(f"{ASK}\n{TELL}")),
+    (guard.predictions, predicted(ASK, TELL, TELL)),
+    (guard.predictions, predicted(ASK, ASK, TELL)),
+    (guard.predictions, predicted(ASK, TELL.replace("x", "y"), TELL)),
     (guard.compared, source("# NBVAL_IGNORE_OUTPUT\na = 1")),
     (guard.compared, lambda lab: lab.cells[1].metadata.update(tags=["nbval-skip"])),
 ]
@@ -141,6 +168,7 @@ def test_a_good_lab_passes(rule):
         source("a != 1"),
         exercise(REGION, solution=True, grade_id="u"),
         deliberate_error,
+        predicted(ASK, "a = 2\nprint(a)", TELL),
     ],
 )
 def test_what_is_allowed_passes(plant):

@@ -24,7 +24,8 @@ def rendered(tmp_path_factory):
         "ax = plots.losses([3, 1, 2])\n"
         "plots.show(ax, alt='a line')"
     )
-    lab.cells[1].metadata["ExecuteTime"] = "today"
+    jupyter = {"source_hidden": True, "outputs_hidden": False}
+    lab.cells[1].metadata |= {"ExecuteTime": "today", "jupyter": jupyter}
     path = tmp_path_factory.mktemp("labs") / "whole.ipynb"
     nbformat.write(lab, path)
     render(path)
@@ -56,6 +57,7 @@ def test_a_rendered_lab_keeps_to_the_rules(rendered):
     rules = [rule for rule in guard.RULES if rule is not guard.size]
     assert [complaint for rule in rules for complaint in rule(lab)] == []
     assert lab.cells[1].outputs[0].metadata["image/png"]["alt"] == "a line"
+    assert lab.cells[1].metadata == {"jupyter": {"source_hidden": True}}
 
 
 def test_a_lab_that_fails_is_not_stored(tmp_path):
