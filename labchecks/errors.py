@@ -6,7 +6,9 @@
 
 import html
 import re
+import sys
 import warnings
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import torch
@@ -45,6 +47,7 @@ CHANGED = Hint(
 NO_SCALAR = Hint("Take the sum or the mean, so that the loss is one number.")
 DTYPES = Hint("Two dtypes meet: draw the start with the dtype of what is handed in.")
 DETACH = Hint("Call .detach() before .numpy(); a tensor keeps its graph until then.")
+ARGUMENTS = Hint("The function must take the arguments that the exercise names.")
 
 # What an error says (a pattern), and what is likely behind it.
 CAUSES = {
@@ -65,7 +68,15 @@ CAUSES = {
         "Two shapes do not fit: write the shape beside each factor, and look for a "
         "matrix that is transposed or in the wrong place."
     ),
-    r"argument": Hint("The function must take the arguments that the exercise names."),
+    r"^name '": Hint(
+        "No cell that was run has made this name: is it misspelt, or was a cell "
+        "skipped?"
+    ),
+    r"access local variable": Hint(
+        "A name that a function assigns is its own: give it a value first, or take "
+        "another name."
+    ),
+    r"argument": ARGUMENTS,
 }
 
 
@@ -236,6 +247,26 @@ shows the same table; the checks name the same causes. This page is made by
 
 {table().markdown()}
 """
+
+
+def likely_cause(error):
+    """Return the Hint for an exception, or None.
+
+    >>> try:
+    ...     torch.ones(2).backwards()
+    ... except AttributeError as error:
+    ...     print(likely_cause(error).text)
+    There is no backwards: did you mean backward?
+    """
+    if isinstance(error, AttributeError):
+        of_module = re.match(r"module '([\w.]+)' has no attribute '(\w+)'", str(error))
+        name, owner = error.name, error.obj
+        if of_module:
+            owner, name = sys.modules.get(of_module[1]), of_module[2]
+        public = [each for each in dir(owner) if not each.startswith("_")]
+        if close := get_close_matches(name or "", public, 1, 0.75):
+            return Hint(f"There is no {name}: did you mean {close[0]}?")
+    return cause(str(error))
 
 
 def cause(message):

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from labchecks.student import kind
 from labchecks.verdicts import Check
 
-_noted = {}  # {title: the option}
-_told = set()  # titles whose outcome was shown: what is noted there stays
+_noted = {}  # {(lab, question): the option}
+_told = set()  # of them, those whose outcome was shown: what is noted stays
 
 
 class Question(NamedTuple):
@@ -43,51 +43,15 @@ def unseal(sealed):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Noted(Check):
-    """A prediction that is on record: ``seen`` is the option, ``told`` if for good."""
+class Prediction(Check):
+    """What is said of a prediction: the key of its sign, the words, and the reasons.
 
-    told: bool = False
-    state = "noted"
-    lines = ()
-
-    @property
-    def verdict(self):
-        """What is on record, and what to do now."""
-        stays = "and it stays so: you have seen the outcome." if self.told else ""
-        return f"noted: {self.seen}{', ' + stays if stays else '. Run the next cell.'}"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Outcome(Check):
-    """What comes of a prediction: ``seen`` was said, ``expected`` is right.
-
-    ``hint`` is why that is right, ``belief`` what a wrong one comes from.
+    ``passed`` is None as long as the outcome has not been shown.
     """
 
-    belief: str = ""
-
-    @property
-    def state(self):
-        """The key of its sign: after the experiment, a wrong one has no "yet"."""
-        return "not right" if self.passed is False else super().state
-
-    @property
-    def verdict(self):
-        """What was said, and what is right."""
-        if self.passed is None:
-            return (
-                "not begun. There is no verdict without a prediction: choose, run its "
-                "cell, and then this one."
-            )
-        if self.passed:
-            return f"right, it is {self.expected}."
-        return f"you said {self.seen}, but it is {self.expected}."
-
-    @property
-    def lines(self):
-        """The reasons, that of the right option first."""
-        said = [(self.expected, self.hint), (self.seen, self.belief)]
-        return [(option, reason) for option, reason in said if reason]
+    state: str = "not begun"
+    verdict: str = ""
+    lines: tuple = ()
 
 
 def predictions(lab, **sealed):
@@ -101,13 +65,14 @@ def predictions(lab, **sealed):
         By the name of the question, with _ for -, what ``seal`` returns.
     """
     questions = {name.replace("_", "-"): unseal(text) for name, text in sealed.items()}
-    where = f"lab {lab}"
+
+    def said(question, verdict, *, passed=None, state="not begun", lines=()):
+        title = f"Prediction {question}, lab {lab}"
+        return Prediction(title, passed, state=state, verdict=verdict, lines=lines)
 
     def unknown(question):
-        hint = "Leave the name of the question as it stands in the lab."
-        seen, known = f"the question {question!r}", ", ".join(sorted(questions))
-        title = f"Prediction {question}, lab {lab}"
-        return Check(title, False, seen, f"one of {known}", hint, where)
+        known = ", ".join(sorted(questions))
+        return said(question, f"the lab has no question of this name, but {known}.")
 
     def prediction(question, answer=None):
         """Note the answer to a question of "Predict, then run"; judge nothing yet.
@@ -118,22 +83,25 @@ def predictions(lab, **sealed):
         """
         if question not in questions:
             return unknown(question)
-        title = f"Prediction {question}, lab {lab}"
         options = questions[question].options
-        if title in _told:
-            return Noted(title, None, seen=_named(_noted[title]), told=True)
-        _noted.pop(title, None)
+        if (lab, question) in _told:
+            noted = _named(_noted[lab, question])
+            stays = f"noted: {noted}, and it stays so: you have seen the outcome."
+            return said(question, stays, state="noted")
+        _noted.pop((lab, question), None)
         if answer is None or answer is ... or str(answer).strip() == "":
-            return Check(title, None)
+            return said(
+                question, "not begun. Write your choice in quotes, and run this."
+            )
         option = _meant(answer, options)
         if option is None:
-            said = repr(answer) if isinstance(answer, str) else kind(answer)
-            known = ", ".join(f'"{each}"' for each in options)
-            hint = "Commit to one of the options, in quotes, even if you are not sure."
-            seen = f"the answer {said}"
-            return Check(title, False, seen, f"one of {known}", hint, where)
-        _noted[title] = option
-        return Noted(title, None, seen=_named(option))
+            seen = repr(answer)[:40] if isinstance(answer, str) else kind(answer)
+            known = " or ".join(f'"{each}"' for each in options)
+            words = f"{seen} is no option. Commit to {known}, even if you are not sure."
+            return said(question, words)
+        _noted[lab, question] = option
+        words = f"noted: {_named(option)}. Run the next cell."
+        return said(question, words, state="noted")
 
     def outcome(question):
         """Say what comes of the prediction that was noted, and why.
@@ -142,19 +110,26 @@ def predictions(lab, **sealed):
         """
         if question not in questions:
             return unknown(question)
-        title = f"Prediction {question}, lab {lab}"
         _, right, reasons = questions[question]
-        if title not in _noted:
-            return Outcome(title, None)
-        _told.add(title)
-        said = _noted[title]
-        return Outcome(
-            title,
-            said == right,
-            seen=_named(said),
-            expected=_named(right),
-            hint=reasons[right],
-            belief="" if said == right else reasons[said],
+        if (lab, question) not in _noted:
+            return said(
+                question,
+                "not begun. There is no verdict without a prediction: choose, run its "
+                "cell, and then this one.",
+            )
+        _told.add((lab, question))
+        chosen = _noted[lab, question]
+        passed = chosen == right
+        words = f"right, it is {_named(right)}."
+        if not passed:
+            words = f"you said {_named(chosen)}, but it is {_named(right)}."
+        each = dict.fromkeys([right, chosen])
+        return said(
+            question,
+            words,
+            passed=passed,
+            state="right" if passed else "not right",
+            lines=tuple((_named(option), reasons[option]) for option in each),
         )
 
     prediction.questions = questions

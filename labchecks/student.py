@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labchecks.errors import Hint, cause
+from labchecks.errors import Hint, likely_cause
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 16_180  # of the check's own draws, plus what the caller adds
@@ -340,7 +340,7 @@ def _raised(error):
     if frames:
         seen += f" (line {frames[-1].lineno} of your code: {line})"
     default = Hint("The line named here stopped: read the last words of the error.")
-    return Wrong(seen, "a result, and no error", cause(message) or default)
+    return Wrong(seen, "a result, and no error", likely_cause(error) or default)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from labchecks.cells import outdated
 from labchecks.student import SEED, protected
 
 NOT_BEGUN = "not begun. Write your answer, run its cell, and check again."
@@ -138,6 +139,8 @@ def exercise(number, states, stated, judge):
         passed, wrong, printed = protected(
             lambda: judge(answer, given, SEED + seed, notes), seconds
         )
+        if old := outdated(answer):
+            notes.append(old)
         if printed.lines:
             notes.append(printed.note())
         said = {"notes": tuple(dict.fromkeys(notes))}

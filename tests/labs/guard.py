@@ -53,6 +53,7 @@ ARROWS = {
         | {"labhelpers._require", "labhelpers.plots"},
     },
     "labchecks": {
+        "cells": {"IPython"},
         "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
     },
     "teaching": {
