@@ -53,7 +53,7 @@ ARROWS = {
         | {"labhelpers._require", "labhelpers.plots"},
     },
     "labchecks": {
-        "cells": {"IPython"},
+        "cells": {"IPython", "labchecks.errors"},
         "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
     },
     "teaching": {
