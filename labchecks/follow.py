@@ -17,6 +17,12 @@ from labchecks.student import Hint, Wrong
 CLEAR = "lab 01, What if you forget to clear?"
 UNCLEARED = Hint("The gradients are not cleared: backward() adds to them.", CLEAR)
 ALIKE = "Columns that start alike get the same gradient, and stay alike for ever."
+MANY = 300  # steps, so short that a loop with a stop would see no progress
+STOPS = Hint(
+    "The loop ends before num_epochs. Where the loss hardly changes, it may be on a "
+    "plateau, with another fall ahead: leave the stop out.",
+    "lab 01, Two hundred starts at once",
+)
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 
 
@@ -162,6 +168,23 @@ class Training(NamedTuple):
             must_move(run, self.lr)
         for count in dict.fromkeys([1, self.steps]):
             recognise(run(self.lr, count), self._case(descent, count))
+        if self.steps > 1 and asking.dtype == torch.float64:
+            result = asking.result
+            self._must_go_on(run, descent)
+            asking.result = result  # which later Cases look at
+
+    def _must_go_on(self, run, descent):
+        """Demand all steps, even where none changes the loss by more than 1e-6."""
+        short = 1e-9 * self.lr
+        path = descent.path(MANY * short, [descent.loss])
+        base, right = (listed(self.view(params)) for params in path)
+        moved, whole = (
+            np.concatenate([np.ravel(end - p) for end, p in zip(ends, base)])
+            for ends in (run(short, MANY), right)
+        )
+        taken = MANY * float(moved @ whole / (whole @ whole))
+        seen = f"{MANY} very short steps moved as far as {taken:.0f}"
+        expect(near(moved, whole, 1e-2), seen, f"as far as {MANY}", STOPS)
 
     def _of_lab(self, generator, dtype):
         if self.drawn:

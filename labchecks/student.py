@@ -62,7 +62,7 @@ class Student:
     """The student's function: called on known seeds, and held to good manners.
 
     ``rng`` draws the problems. Before each call torch, NumPy and Python get ``seed``,
-    and so does ``generator``, if the function has such a parameter.
+    and ``generator`` gets the next one, if the function has such a parameter.
     """
 
     def __init__(self, function, seed, notes):
@@ -79,7 +79,7 @@ class Student:
             self.signature = inspect.Signature()
 
     def generator(self):
-        return torch.Generator().manual_seed(self.seed)
+        return torch.Generator().manual_seed(self.seed + 1)  # the others get self.seed
 
     def __call__(self, *args, **kwargs):
         """Return the student's result, or raise Wrong or NotBegun."""

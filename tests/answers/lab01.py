@@ -64,7 +64,19 @@ def draw(new):
     return [(DRAW.format(k), new.format(k)) for k in ("m", "n")]
 
 
+STOP = """        if abs(before - loss) < 1e-6:
+            break
+        before = loss.item()
+        loss.backward()"""
+
 SLIPS = [
+    (
+        [
+            ("    for _", "    before = 1e9\n    for _"),
+            ("        loss.backward()", STOP),
+        ],
+        "on a plateau",
+    ),
     ([(CLEAR, "")], "not cleared"),
     ([("U.grad = V.grad", "U.grad")], "differs"),
     ([("-= lr", "+= lr")], "uphill"),

@@ -199,12 +199,17 @@ def test_the_number_of_losses_is_told():
     assert checks04.train_ab(written(one)).expected == "5 losses for 4 steps"
 
 
+@pytest.mark.parametrize("drawn", ["=generator.manual_seed(5),", "=None,"])
 @pytest.mark.parametrize(
     ("check", "exercise"),
-    [(checks01.gd_factorise_ad, lab01.GD), (checks03.mlp_train, lab03.TRAIN)],
+    [
+        (checks01.gd_factorise_ad, lab01.GD),
+        (checks01.complete, lab01.COMPLETE),
+        (checks03.mlp_train, lab03.TRAIN),
+    ],
 )
-def test_a_start_of_ones_own_is_right_and_noted(check, exercise):
-    own = changed(exercise.right[0], [("=generator,", "=generator.manual_seed(5),")])
+def test_a_start_of_ones_own_is_right_and_noted(check, exercise, drawn):
+    own = changed(exercise.right[0], [("=generator,", drawn)])
     result = check(written(own))
     assert result
     assert "the numbers will differ" in " ".join(result.notes)
@@ -227,6 +232,11 @@ def test_a_start_of_ones_own_is_right_and_noted(check, exercise):
 )
 def test_what_is_near(value, right, alike):
     assert cases.near(value, right) is alike
+
+
+@pytest.mark.parametrize(("value", "alike"), [(1.5, True), (2, False), (0.3, False)])
+def test_the_tolerance_goes_by_the_size_of_what_is_right(value, alike):
+    assert cases.near(value, 1, tol=0.6) is alike
 
 
 def test_of_a_number_only_the_direction_is_told():
