@@ -21,6 +21,7 @@ RATE = "lab 01, The largest learning rate"
 MEAN = Hint("The loss is a sum, not a mean.", QUESTION)
 HALF = Hint("There is no factor ½ in this loss.", QUESTION)
 SQUARE = Hint("The norm is to be squared.", QUESTION)
+EACH = "Square each difference, then add up."
 PAIR = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
 SIZES = [((7, 4), 2), ((3, 6), 1)]
 PRODUCT = "Return one tensor of the shape of A: the product U @ V.T."
@@ -48,11 +49,15 @@ def _descent(A, start, mask=None):
         (MEAN, 1 / A.numel(), 1 / known.sum()),
         (HALF, 0.5),
         (SQUARE, lambda U, V: loss(U, V) ** 0.5),
+        (EACH, lambda U, V: (known * (A - U @ V.T)).sum() ** 2),
     ]
     if mask is not None:
+        rows = known * known.min(dim=1, keepdim=True).values
+        whole_rows = "Rows with a hole are left out: what is known there counts."
         on_A = "mask is on A alone: holes count as zeros. Put it on the difference."
         slips += [
             ("mask is ignored.", lambda U, V: loss(U, V, full)),
+            (whole_rows, lambda U, V: loss(U, V, rows)),
             ("mask is upside down: 1 is known.", lambda U, V: loss(U, V, 1 - known)),
             (on_A, lambda U, V: loss(U, V, full, known * A)),
         ]
@@ -77,9 +82,14 @@ def svd_loss(rng, m, n, rank):
     def rest(product):
         return ((A - product) ** 2).sum()
 
+    def rounded(seen):
+        return next((seen for d in range(4) if near(seen, right.round(d))), np.nan)
+
     def lab(seen):
         return seen if near(seen, 15.2046, 1e-2) else np.nan
 
+    truncated, last = left_factor * s[:rank] @ Vt[:rank], s[rank]
+    spectral = "Add up all the squares: norm(…, 2) is the largest singular value alone."
     columns = "Keep the first rows of Vt, Vt[:rank], not its columns."
     no_s = "The singular values are missing from the product."
     centred = linalg.eckart_young_floor(A - A.mean(axis=0), rank)
@@ -87,6 +97,11 @@ def svd_loss(rng, m, n, rank):
         (SQUARE.text, right**0.5),
         (MEAN.text, right / A.size),
         (HALF.text, right / 2),
+        (EACH, (A - truncated).sum() ** 2),
+        (spectral, last**2, last),
+        ("The loss itself, not its share of the whole.", right / (A**2).sum()),
+        ("Don't round it.", rounded),
+        ("The rank is fixed at 2: use the argument.", s[2:] @ s[2:]),
         ("That is what is kept; the loss is what is left out.", kept.sum()),
         ("Square the singular values that are left out.", s[rank:].sum()),
         ("One too few is kept: the first r are [:rank].", right + kept[-1]),
@@ -96,7 +111,8 @@ def svd_loss(rng, m, n, rank):
         ("Take A as it is: it is not to be centred here.", centred),
         ("That is the lab's number: use A and rank.", lab),
     ]
-    otherwise = "The truncated SVD is U[:, :rank] * s[:rank] @ Vt[:rank]."
+    otherwise = "Try the parts: A_r is U[:, :rank] * s[:rank] @ Vt[:rank], and the "
+    otherwise += "loss adds up the squares of all entries of A − A_r."
     say = f"{{:.4f}} for a {m} × {n} matrix, rank {rank}"
     return Case(right, slips, otherwise, (A, rank), say=say, where=FLOOR)
 
@@ -109,6 +125,7 @@ def largest_lr_factorisation(A):
         ("The limit is 2 / c, not 1 / c.", 1 / (4 * s)),
         ("The curvature c is 4 σ₁, not σ₁.", 2 / s),
         ("The curvature c is 4 σ₁, not 2 σ₁.", 1 / s),
+        ("2 / 4 * σ₁ is half of σ₁: put brackets around 4 * σ₁.", s / 2),
         ("σ₁ is the singular value, not its square.", 1 / (2 * s**2)),
         ("That is the curvature: the rate is 2 divided by it.", 4 * s),
         ("That is σ₁: the curvature is 4 σ₁, and the rate 2 divided by it.", s),
@@ -126,11 +143,12 @@ class _DrawnProduct(Drawn):
         (first,) = found
         (A, mask, rank), (U, V) = training.given, lab
         hint = "Return the whole product: where mask is 0, it fills the holes."
-        empty = near(first, mask * (U @ V.T))
+        empty = near(first, mask * first)
         expect(not empty, "zeros in the holes", "no holes", hint)
         hint = "Return the product itself, at the known entries too."
-        filled = near(first, np.where(mask, A, U @ V.T))
-        expect(not filled, "the known entries of A", "those of U @ V.T", hint)
+        for known, seen in (0 * A, "zeros where mask is 1"), (A, "the entries of A"):
+            same = near(mask * first, mask * known)
+            expect(not same, seen, "those of U @ V.T", hint)
         if near(first, U @ V.T):
             return lab
         asking.student.notes.append(self.note)
@@ -166,6 +184,7 @@ def complete(rng, shape, rank):
 def _with_holes(rng, shape, rank):
     """Draw a matrix of this rank, spoilt at holes, and where these are."""
     holes = np.add.outer(np.arange(shape[0]), 2 * np.arange(shape[1])) % 3 == 0
+    holes[-1] = False  # one row is complete
     left, right = (rng.uniform(0.5, 1.5, size=(n, rank)) for n in shape)
     return left @ right.T / rank + 3 * holes, holes
 

@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labchecks.errors import Hint, likely_cause
 
 ROOT = Path(__file__).resolve().parents[1]
+ELSEWHERE = "This has the size of the lab's data: use your function's arguments alone."
 SEED = 16_180  # of the check's own draws, plus what the caller adds
 
 
@@ -339,6 +340,8 @@ def _raised(error):
     seen = f"{type(error).__name__}: {first}"
     if frames:
         seen += f" (line {frames[-1].lineno} of your code: {line})"
+    if re.search(r"(shapes?|size) .*\d{3}", message):  # those of the checks are smaller
+        return Wrong(seen, "a result, and no error", ELSEWHERE)
     default = Hint("The line named here stopped: read the last words of the error.")
     return Wrong(seen, "a result, and no error", likely_cause(error) or default)
 
