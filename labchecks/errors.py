@@ -64,7 +64,11 @@ CAUSES = {
     ),
     r"scalar type|same dtype|type: Float|dtype": DTYPES,
     r"numpy\(\) on Tensor that requires grad": DETACH,
-    r"shapes? |square matri|size mismatch|dimension|size of tensor": Hint(
+    r"be square|square matri": Hint(
+        "inv and solve need a square matrix, and this one is not: compare with what "
+        "the exercise names."
+    ),
+    r"shapes? |size mismatch|dimension|size of tensor": Hint(
         "Two shapes do not fit: write the shape beside each factor, and look for a "
         "matrix that is transposed or in the wrong place."
     ),

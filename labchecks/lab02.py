@@ -1,14 +1,15 @@
 """The exercises of lab 02."""
 
 import numpy as np
+import torch
 
-from labchecks.cases import Case, Cost, asked, cases, number_to_find
+from labchecks.cases import Case, Cost, asked, cases, near, number_to_find
 from labchecks.predictions import predictions
-from labchecks.readers import Matrix, Numbers
+from labchecks.readers import Matrix, Numbers, shape_of
 from labchecks.student import Hint
 from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
-from labhelpers import linalg
+from labhelpers import linalg, training
 
 PCA, CENTRE = "lab 02, What PCA computes", "lab 02, What if you forget to centre?"
 MIXTURE, BALANCED = "lab 02, Beside descent's $U$", "lab 02, A balanced start"
@@ -59,6 +60,7 @@ def pca_scores(rng, n, spread, k):
     right = all_scores[:, :k]
     multiples = [P[:, :k] * factor for factor in (1, n**0.5, (n - 1) ** 0.5)]
     scaled = [_scores(centred / X.std(axis=0, ddof=ddof), k) for ddof in (0, 1)]
+    of_columns = [table @ Qt[:, :k] for table in (centred, X)]
     by_rows, by_all = (_scores(X - X.mean(i, keepdims=True), k) for i in (1, None))
     no_centre = Hint("X is not centred: take its column means away.", CENTRE)
     by_columns = Hint("Take away the mean of each column, axis=0.", CENTRE)
@@ -68,13 +70,20 @@ def pca_scores(rng, n, spread, k):
         (no_centre, _scores(X, k), linalg.truncated_svd(X, k).U, X @ Qt[:k].T),
         (by_columns, by_rows, by_all),
         (unit, *multiples),
+        ("The axes are the rows of Qt: multiply by Qt[:k].T.", *of_columns),
         ("σ is multiplied in twice.", right * s[:k]),
         (last, all_scores[:, -k:], all_scores[:, ::-1][:, :k]),
         ("Centre only, do not divide by the standard deviation.", *scaled),
         ("Do not divide by √(n − 1).", right / (n - 1) ** 0.5),
     ]
+    wide = (k, len(spread))
+    rows = Hint("[:k] keeps the first k rows: [:, :k] keeps the first columns.", PCA)
+
+    def cut(result):
+        return shape_of(result) == wide and not near(result @ result.T, np.eye(k))
+
     axes = Hint("Those are the axes: scores are positions along them.", PCA)
-    odd = [((len(spread), k), axes), ((k, len(spread)), axes)]
+    odd = [(cut, rows), (wide[::-1], axes), (wide, axes)]
     otherwise = "With P, s, Qt of the centred X, the scores are P[:, :k] * s[:k]."
     return _case_of_scores(right, slips, otherwise, given=(X, k), odd=odd)
 
@@ -106,27 +115,43 @@ def best_linear_map(rng, n, k):
     return Case(right, slips, otherwise, (U, Z), say=say, where=MIXTURE, odd=odd)
 
 
-@cases("2.3", VARIANCES, sizes=[(6, 4, 2), (5, 3, 1), (7, 3, 3)])
-def split(rng, n, d, k):
-    """Compare split with both formulas, for planes and for a whole space."""
+@cases("2.3", VARIANCES, sizes=[(6, 4, 2), (5, 3, 1), (7, 3, 3), (6, 4, 2, 1e-8)])
+def split(rng, n, d, k, off=1):
+    """Compare split with both formulas: on planes, on a whole space, and near a plane.
+
+    Near a plane, the difference of two sums is all rounding.
+    """
     A = rng.normal(size=(n, d)) + 1
     Q = np.linalg.qr(rng.normal(size=(d, k)))[0]
+    A = A @ Q @ Q.T * (1 - off) + off * A
     scores, centred = A @ Q, A - A.mean(axis=0)
     explained, left = (scores**2).sum(), ((A - scores @ Q.T) ** 2).sum()
     left = left if k < d else 0.0
     total, means = explained + left, [explained / scores.size, left / A.size]
+    largest = [np.linalg.norm(x, 2) for x in (scores, A - scores @ Q.T)]
     inside = ((centred @ Q) ** 2).sum()
+    spectral = "Add up all squares: norm(…, 2) is the largest singular value alone."
+    from_total = "Left over is to come from its own formula, not from the total."
+
+    def rounding(seen):
+        lost = off < 1 and near(seen, [explained, 0], 1e-4, 1e-11)
+        return seen if lost else [np.nan, np.nan]
+
     slips = [
+        (from_total, rounding),
         ("They come back in the wrong order.", [left, explained]),
         ("Sums of squares: no square root.", [explained**0.5, left**0.5]),
         ("Sums, not variances.", [explained / (n - 1), left / (n - 1)]),
         ("Sums, not means.", [explained / n, left / n], means),
         ("Sums, not shares of the total.", [explained / total, left / total]),
-        ("The first is the total: project on Q.", [total, left]),
+        ("The first is the total: project on Q.", [total, left], [total, 0]),
+        (spectral, [x**2 for x in largest], largest),
         ("A is not to be centred here.", [inside, (centred**2).sum() - inside]),
     ]
     otherwise = "Explained is ‖A Q‖², left over is ‖A − A Q Qᵀ‖²."
-    shown = {"say": "({0[0]:.4f}, {0[1]:.4f})", "where": PROJECTION, "least": 1e-9}
+    shown = {"say": "({0[0]:.4f}, {0[1]:.4f})", "where": PROJECTION}
+    near_plane = {"say": "({0[0]:.4f}, {0[1]:.2g})", "least": 0}
+    shown |= {"least": 1e-9} if off == 1 else near_plane
     return Case([explained, left], slips, otherwise, (A, Q), **shown)
 
 
@@ -135,6 +160,13 @@ def predicted_cond(A):
     """Compare a predicted condition number with √(σ₁ / σ₂) of A."""
     s = np.linalg.svd(np.asarray(A), compute_uv=False)
     ratio, of_all = float(s[0] / s[1]), float(s[0] / s[-1])
+
+    def descents(seen):
+        A_, scores = torch.tensor(np.asarray(A)), _scores(np.asarray(A), 2)
+        U = training.factorise(A_, 2, seed=0).U.numpy()
+        found = np.linalg.cond(linalg.best_linear_map(U, scores).matrix)
+        return seen if near(seen, found, 1e-3) else np.nan
+
     upside_down = "The largest divided by the smallest, not the other way."
     slips = [
         ("The axes are divided by √σ, so the root is missing.", ratio),
@@ -145,6 +177,7 @@ def predicted_cond(A):
         ("That is the factor of the first axis: divide by the other.", s[0] ** 0.5),
         ("That is the largest of all four: only k = 2 axes count.", of_all),
         ("Only k = 2 axes count: take σ₂, not the last one.", of_all**0.5),
+        ("That is G of descent's own U. For C = 0, use σ₁ and σ₂.", descents),
     ]
     otherwise = "From U = Z Σ^(−½) R, what must G do to each axis?"
     return number_to_find(ratio**0.5, slips, otherwise, where=BALANCED)
@@ -174,7 +207,8 @@ def scores_from_factors(rng, n, d, k):
         ("Multiply by σ, not by its square root.", P * s**0.5),
     ]
     odd = [((k, k), "That is k × k: multiply by the Q of U from the left.")]
-    otherwise = "With P, s of R_U @ R_V.T, the scores are Q_U @ (P * s)."
+    otherwise = "U Vᵀ is Q_U, a k × k matrix, and the transpose of Q_V: put the SVD of "
+    otherwise += "the middle one in, and look for the P and the Σ of the whole."
     return _case_of_scores(P * s, slips, otherwise, given=(U, V), odd=odd)
 
 

@@ -1,7 +1,9 @@
 """Answers to the exercises of lab 02."""
 
 import numpy as np
+import torch
 
+from labhelpers import training
 from tests.answers import Exercise
 
 SCORES = Exercise(
@@ -30,6 +32,9 @@ def pca_scores(X, k, ddof=1):
     [
         ([(" - X.mean(axis=0)", "")], "not centred"),
         ([("return P[:, :k] * s[:k]", "return X @ Qt[:k].T")], "not centred"),
+        ([("P[:, :k] * s[:k]", "centred @ Qt[:, :k]")], "rows of Qt"),
+        ([("P[:, :k] * s[:k]", "X @ Qt[:, :k]")], "rows of Qt"),
+        ([("P[:, :k] * s[:k]", "(P * s)[:k]")], "keeps the first k rows"),
         ([(" * s[:k]", "")], "That is P"),
         ([(" * s[:k]", " * len(X) ** 0.5")], "That is P"),
         ([("return P[:, :k] * s[:k]", "return Qt[:k].T")], "axes"),
@@ -125,6 +130,8 @@ def best_linear_map(U, Z, rcond=1e-15):
             "least-squares",
         ),
         ([("(U, Z, ", "(U, Z.T, ")], "shape"),
+        ([("np.linalg.lstsq(U, Z, rcond=None)[0]", "np.linalg.solve(U, Z)")], "square"),
+        ([("np.linalg.lstsq(U, Z, rcond=None)[0]", "np.linalg.inv(U) @ Z")], "square"),
         (
             [
                 (
@@ -139,6 +146,8 @@ def best_linear_map(U, Z, rcond=1e-15):
         ([("[0]", "[0].repeat(9, axis=0)")], "Return G, of shape"),
     ],
 )
+
+LARGEST = "np.linalg.norm({}, 2) ** 2"
 
 SPLIT = Exercise(
     "split",
@@ -175,6 +184,22 @@ def split(A, Q, names=("explained", "left over")):
         ([(".sum()", ".mean()")], "not means"),
         ([(".sum()", ".sum() / (A ** 2).sum()")], "not shares"),
         ([("(scores ** 2)", "(A ** 2)")], "is the total"),
+        ([("(scores ** 2)", "(A ** 2)"), ("scores @ Q.T", "A")], "is the total"),
+        (
+            [("((A - scores @ Q.T) ** 2)", "(A ** 2).sum() - (scores ** 2)")],
+            "its own formula",
+        ),
+        (
+            [(".sum()", ""), ("(scores ** 2)", LARGEST.format("scores"))]
+            + [("((A - scores @ Q.T) ** 2)", LARGEST.format("A - scores @ Q.T"))],
+            "largest singular value",
+        ),
+        (
+            [(".sum()", ""), ("(scores ** 2)", LARGEST.format("scores"))]
+            + [("((A - scores @ Q.T) ** 2)", LARGEST.format("A - scores @ Q.T"))]
+            + [(") ** 2", ")")],
+            "largest singular value",
+        ),
         (
             [("    scores", "    A = A - A.mean(axis=0)\n    scores")],
             "not to be centred",
@@ -206,8 +231,10 @@ def split(A, Q, names=("explained", "left over")):
     ],
 )
 
-TABLE = np.diag([9.0, 2.0, 0.7])[[0, 1, 1, 2]]
-S = np.linalg.svd(TABLE, compute_uv=False)
+TABLE = np.diag([1.5, 0.4, 0.15])[[0, 1, 1, 2] * 10]
+P, S, _ = np.linalg.svd(TABLE, full_matrices=False)
+OF_DESCENT = training.factorise(torch.tensor(TABLE), 2, seed=0).U.numpy()
+OF_DESCENT = np.linalg.lstsq(OF_DESCENT, P[:, :2] * S[:2])[0]
 RATIO = S[0] / S[1]
 
 COND = Exercise(
@@ -224,6 +251,7 @@ COND = Exercise(
         (S[0] / S[-1], "k = 2"),
         ((S[0] / S[-1]) ** 0.5, "k = 2"),
         (0, "each axis"),
+        (np.linalg.cond(OF_DESCENT), "descent's own"),
         ([2.0, 1.0], "one number"),
     ],
     (TABLE,),
@@ -268,7 +296,7 @@ def scores_from_factors(U, V):
         ([("* s)", "* s ** 0.5)")], "square root"),
         ([("return Q_U @ (P * s)", "return (Q_U @ (P * s)).T")], "transposed"),
         ([("return Q_U @ (P * s)", "return Q_V @ (Qt.T * s)")], "One row for each"),
-        ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "the scores are"),
+        ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "middle one"),
         ([("return Q_U @ (P * s)", FORMED)], "don't form U @ V.T"),
         ([("qr(U)", "qr(U - U.mean(axis=0))")], "not to be centred"),
     ],
