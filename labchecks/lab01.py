@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
-from labchecks.follow import Descent, Drawn, Training
+from labchecks.follow import TOGETHER, Descent, Drawn, Training
 from labchecks.predictions import predictions
 from labchecks.readers import Matrix, Number, Tensors, expect
 from labchecks.student import Hint
@@ -19,10 +19,13 @@ OTHER_START = (
 QUESTION, FLOOR = "lab 01, The question", "lab 01, How good is 15.2?"
 RATE = "lab 01, The largest learning rate"
 MEAN = Hint("The loss is a sum, not a mean.", QUESTION)
-HALF = Hint("There is no factor ½ in this loss.", QUESTION)
+HALF = "There is no factor ½ in this loss, so the 2 of the square stays."
+HALF = Hint(HALF, QUESTION)
+DOUBLE = "The step is twice as long: the 2 of the square is in U.grad already."
 SQUARE = Hint("The norm is to be squared.", QUESTION)
 EACH = "Square each difference, then add up."
 PAIR = "Return the pair (U, V), of shapes (m, rank) and (n, rank)."
+LR = 0.02
 SIZES = [((7, 4), 2), ((3, 6), 1)]
 PRODUCT = "Return one tensor of the shape of A: the product U @ V.T."
 
@@ -45,11 +48,22 @@ def _descent(A, start, mask=None):
     def loss(U, V, mask=known, target=A):
         return (mask * (target - U @ V.T) ** 2).sum()
 
+    def rest(U, V):
+        return known * (A - U @ V.T)
+
+    def late(U, V):
+        """Have the gradients of an update of V by the old E and the new U."""
+        E = rest(U, V).detach()
+        moved = U.detach() + 2 * LR * E @ V.detach()
+        return loss(U, V.detach()) - 2 * (E * (moved @ V.T)).sum()
+
     slips = [
-        (MEAN, 1 / A.numel(), 1 / known.sum()),
+        (MEAN, 1 / A.numel(), 1 / known.sum(), 1 / A.shape[0], 1 / A.shape[1]),
+        (DOUBLE, 2),
         (HALF, 0.5),
         (SQUARE, lambda U, V: loss(U, V) ** 0.5),
-        (EACH, lambda U, V: (known * (A - U @ V.T)).sum() ** 2),
+        (EACH, lambda U, V: rest(U, V).sum() ** 2, lambda U, V: rest(U, V).abs().sum()),
+        (TOGETHER, late),
     ]
     if mask is not None:
         rows = known * known.min(dim=1, keepdim=True).values
@@ -68,10 +82,10 @@ def _descent(A, start, mask=None):
 def gd_factorise_ad(rng, shape, rank):
     """Follow gd_factorise_ad for some steps, on a tall and on a wide matrix."""
     A, drawn = rng.normal(size=shape), Drawn(_drawn(shape, rank), OTHER_START)
-    return Training((A, rank), lambda start: _descent(A, start), lr=0.02, drawn=drawn)
+    return Training((A, rank), lambda start: _descent(A, start), lr=LR, drawn=drawn)
 
 
-@cases("1.2", Number("the loss"), sizes=[(6, 4, 2), (3, 5, 1), (4, 3, 2)])
+@cases("1.2", Number("the loss"), sizes=[(7, 5, 2), (3, 5, 1), (4, 3, 2)])
 def svd_loss(rng, m, n, rank):
     """Compare svd_loss with the left-out singular values of three matrices."""
     A = rng.normal(size=(m, n)) + 1
@@ -89,20 +103,25 @@ def svd_loss(rng, m, n, rank):
         return seen if near(seen, 15.2046, 1e-2) else np.nan
 
     truncated, last = left_factor * s[:rank] @ Vt[:rank], s[rank]
-    spectral = "Add up all the squares: norm(…, 2) is the largest singular value alone."
+    one = "That is the first one left out, or norm(…, 2): add up all the squares."
     columns = "Keep the first rows of Vt, Vt[:rank], not its columns."
     no_s = "The singular values are missing from the product."
     centred = linalg.eckart_young_floor(A - A.mean(axis=0), rank)
     slips = [
         (SQUARE.text, right**0.5),
-        (MEAN.text, right / A.size),
+        (MEAN.text, right / A.size, right / (len(s) - rank)),
         (HALF.text, right / 2),
-        (EACH, (A - truncated).sum() ** 2),
-        (spectral, last**2, last),
+        (EACH, (A - truncated).sum() ** 2, s[rank:].sum() ** 2),
+        (EACH, np.abs(A - truncated).sum()),
+        (one, last**2, last),
         ("The loss itself, not its share of the whole.", right / (A**2).sum()),
         ("Don't round it.", rounded),
         ("The rank is fixed at 2: use the argument.", s[2:] @ s[2:]),
         ("That is what is kept; the loss is what is left out.", kept.sum()),
+        ("Nothing is left out: keep the first r terms, and no others.", 0.0),
+        ("That is the whole of A: nothing is kept.", (A**2).sum()),
+        ("The first term is missing: Python counts from 0.", right + kept[0]),
+        ("Those are the last terms: keep the first.", (s[:-rank] ** 2).sum()),
         ("Square the singular values that are left out.", s[rank:].sum()),
         ("One too few is kept: the first r are [:rank].", right + kept[-1]),
         ("One too many is kept: the first r are [:rank].", left[1:].sum()),
@@ -120,13 +139,16 @@ def svd_loss(rng, m, n, rank):
 @asked("1.3")
 def largest_lr_factorisation(A):
     """Compare a predicted learning rate with 2 / curvature at the flattest minimum."""
-    s = float(np.linalg.svd(np.asarray(A), compute_uv=False)[0])
+    not_square = "σ₁ is the singular value, not its square."
+    s, *others = np.linalg.svd(np.asarray(A), compute_uv=False).tolist()
     slips = [
         ("The limit is 2 / c, not 1 / c.", 1 / (4 * s)),
         ("The curvature c is 4 σ₁, not σ₁.", 2 / s),
         ("The curvature c is 4 σ₁, not 2 σ₁.", 1 / s),
         ("2 / 4 * σ₁ is half of σ₁: put brackets around 4 * σ₁.", s / 2),
-        ("σ₁ is the singular value, not its square.", 1 / (2 * s**2)),
+        (not_square, 1 / (2 * s**2), 1 / s**2, 2 / s**2),
+        ("The rate is 2 / c, not c / 2.", 2 * s),
+        ("σ₁ is the first and largest, s[0].", *(1 / (2 * each) for each in others)),
         ("That is the curvature: the rate is 2 divided by it.", 4 * s),
         ("That is σ₁: the curvature is 4 σ₁, and the rate 2 divided by it.", s),
         ("That is a rate of the lab, no prediction: use σ₁.", 0.01),
@@ -175,7 +197,7 @@ def complete(rng, shape, rank):
     return Training(
         given=(A, mask, rank),
         descent=lambda start: _descent(A, start, mask),
-        lr=0.02,
+        lr=LR,
         drawn=_DrawnProduct(_drawn(shape, rank), OTHER_START),
         view=lambda factors: factors[0] @ factors[1].T,
     )

@@ -52,6 +52,18 @@ def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01):
     return U, V
 """
 
+STALE = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, generator=None):
+    U, V = (torch.rand(k, rank, generator=generator).to(A) for k in A.shape)
+    for _ in range(num_epochs):
+        E = A - U @ V.T
+        U = U + 2 * lr * E @ V
+        V = V + 2 * lr * E.T @ U
+    return U, V
+"""
+
+AGAIN = "        E = A - U @ V.T\n"
+
 CLEAR = "        U.grad = V.grad = None\n"
 STEPS = "            U -= lr * U.grad\n            V -= lr * V.grad\n"
 UPDATE = "        with torch.no_grad():\n" + STEPS
@@ -84,6 +96,14 @@ SLIPS = [
     ([("** 2).sum()", "** 2).sum() / 2")], "no factor ½"),
     ([("** 2).sum()", "** 2).sum().sqrt()")], "squared"),
     ([(" ** 2).sum()", ").sum() ** 2")], "Square each"),
+    ([(" ** 2).sum()", ").abs().sum()")], "Square each"),
+    ([(".sum()", ".sum(dim=0).mean()")], "not a mean"),
+    ([(".sum()", ".sum(dim=1).mean()")], "not a mean"),
+    ([("lr * ", "2 * lr * ")], "twice as long"),
+    (
+        [("loss.backward()", "loss.backward()\n        U.grad *= 0; V.grad *= 0")],
+        "come before",
+    ),
     ([("            U -= lr * U.grad\n", "")], "U never moves"),
     ([("            V -= lr * V.grad\n", "")], "V never moves"),
     ([(UPDATE, STEPS.replace("    " * 3, "    " * 2))], "no_grad"),
@@ -131,6 +151,16 @@ GD = Exercise(
         ([(RETURN, "")], "return"),
         ([(RETURN, "return 15.2")], "pair (U, V)"),
         ([("rank, gen", "2, gen")], "(m, rank)"),
+        (
+            [
+                (", dtype=A.dtype", ""),
+                ("A - U", "A.float() - U"),
+                (RETURN, "return U.detach().to(A), V.detach().to(A)"),
+            ],
+            "dtype of what",
+        ),
+        (STALE, "Take both gradients"),
+        (STALE.replace("        V =", AGAIN + "        V ="), "Take both gradients"),
         ([("m, n = A.shape", "m, n = 150, 4")], "size of the lab's data"),
         ([(LOSS, "((torch.ones(150, 4).to(A) - U @ V.T) ** 2).sum()")], "lab's data"),
         ([("A.shape\n", "A.shape\n    A -= A.mean(dim=0)\n")], "copy"),
@@ -164,9 +194,19 @@ def svd_loss(A, rank, verbose=False):
         ([("** 2).sum()", "** 2).sum() ** 0.5")], "norm is to be squared"),
         ([("** 2).sum()", "** 2).mean()")], "not a mean"),
         ([("** 2).sum()", "** 2).sum() / 2")], "no factor ½"),
+        (
+            [("truncated) ** 2).sum()", "truncated) ** 2).sum() / len(s[rank:])")],
+            "mean",
+        ),
         ([(" ** 2).sum()", ").sum() ** 2")], "Square each"),
-        ([("((A - truncated) ** 2).sum()", "s[rank] ** 2")], "largest singular value"),
-        ([("((A - truncated) ** 2).sum()", "s[rank]")], "largest singular value"),
+        ([("((A - truncated) ** 2).sum()", "s[rank:].sum() ** 2")], "Square each"),
+        ([("((A - truncated) ** 2)", "np.abs(A - truncated)")], "Square each"),
+        ([("((A - truncated) ** 2).sum()", "s[rank] ** 2")], "the first one left out"),
+        ([("((A - truncated) ** 2).sum()", "s[rank]")], "the first one left out"),
+        ([(":rank]", ":]")], "Nothing is left out"),
+        ([("A - truncated", "A")], "nothing is kept"),
+        ([(":rank]", "1:rank]")], "first term is missing"),
+        ([(":rank]", "-rank:]")], "Those are the last"),
         ([("2).sum()", "2).sum() / (A ** 2).sum()")], "not its share"),
         ([("return float(", "return round("), ("sum())", "sum(), 1)")], "round"),
         ([(":rank]", ":2]")], "fixed at 2"),
@@ -184,7 +224,7 @@ def svd_loss(A, rank, verbose=False):
         ),
         ([("float(((A - truncated) ** 2).sum())", "15.2046")], "lab's number"),
         ([("float(((A - truncated) ** 2).sum())", "15.2")], "lab's number"),
-        ([("float(((A - truncated) ** 2).sum())", "0.0")], "Try the parts"),
+        ([("float(((A - truncated) ** 2).sum())", "-1.0")], "Try the parts"),
         (
             [("float(((A - truncated) ** 2).sum())", "None if A is None else None")],
             "return",
@@ -200,7 +240,7 @@ def svd_loss(A, rank, verbose=False):
 
 # Not the lab's matrix: the check takes the one that it is given.
 TABLE = np.diag([9.0, 3.0, 1.0, 0.5])[[0, 0, 1, 2, 3]]
-SIGMA = np.linalg.svd(TABLE, compute_uv=False)[0]
+SIGMA, *OTHERS = np.linalg.svd(TABLE, compute_uv=False)
 
 RATE = Exercise(
     "largest_lr_factorisation",
@@ -211,6 +251,10 @@ RATE = Exercise(
         (1 / SIGMA, "not 2 σ₁"),
         (2 / 4 * SIGMA, "brackets"),
         (1 / (2 * SIGMA**2), "not its square"),
+        (1 / SIGMA**2, "not its square"),
+        (2 / SIGMA**2, "not its square"),
+        (2 * SIGMA, "not c / 2"),
+        *((1 / (2 * other), "s[0]") for other in OTHERS),
         (4 * SIGMA, "divided by it"),
         (SIGMA, "That is σ₁"),
         (0.01, "no prediction"),
