@@ -69,8 +69,10 @@ def _descent(A, start, mask=None):
         rows = known * known.min(dim=1, keepdim=True).values
         whole_rows = "Rows with a hole are left out: what is known there counts."
         on_A = "mask is on A alone: holes count as zeros. Put it on the difference."
+        picked = "mask as an index picks rows: make it bool, or multiply by it."
         slips += [
             ("mask is ignored.", lambda U, V: loss(U, V, full)),
+            (picked, lambda U, V: ((A - U @ V.T)[known.long()] ** 2).sum()),
             (whole_rows, lambda U, V: loss(U, V, rows)),
             ("mask is upside down: 1 is known.", lambda U, V: loss(U, V, 1 - known)),
             (on_A, lambda U, V: loss(U, V, full, known * A)),

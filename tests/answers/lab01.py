@@ -301,6 +301,7 @@ COMPLETE = Exercise(
         ],
         ([("mask * (A", "(A")], "mask is ignored"),
         ([("mask * (A", "(1 - mask) * (A")], "upside down"),
+        ([("mask * (A - U @ V.T)", "(A - U @ V.T)[mask.long()]")], "picks rows"),
         ([("mask * (A - U", "(mask * A - U")], "holes count as zeros"),
         (
             [("    m, n", "    mask = mask * mask.min(1)[0][:, None]\n    m, n")],
