@@ -19,9 +19,9 @@ SCORES = "One row for each row of X, and only the first k columns."
 TWO = "Return two numbers: explained, left over."
 OF_FACTORS = "One row for each row of U, and k columns."
 VARIANCES = Numbers("(explained, left over)", "each part", TWO)
-TABLES = [(9, (6, 3, 1.5), 2), (7, (8, 4, 2, 1), 3), (6, (5, 2), 1)]
+TABLES = [(9, (6, 3, 1.5, 0.8), 2), (7, (8, 4, 2, 1), 3), (6, (5, 2), 1)]
 LARGE = (400, 300, 2)  # so that the product takes far more memory than its factors
-FACTORS = [(8, 5, 2), (4, 9, 3), (6, 5, 1), LARGE]
+FACTORS = [(8, 5, 3), (4, 9, 2), (6, 5, 1), LARGE]
 
 
 def _table(rng, n, spread):
@@ -40,12 +40,17 @@ def _case_of_scores(right, slips, otherwise, *, given, odd):
     """Return the Case of columns, each up to its sign."""
 
     def align(value, right):
-        return value * np.where((value * right).sum(axis=0) < 0, -1.0, 1.0)
+        """Make the largest entry of each column positive."""
+        largest = np.abs(value).argmax(axis=0)
+        return value * np.sign(value[largest, range(value.shape[1])])
 
     def say(x):
         return f"first row {x[0].round(3).tolist()}, up to the sign of each column"
 
-    slips = [(LOST, np.abs(right)), *slips]
+    def unsigned(value):
+        return value if near(np.abs(value), np.abs(right), 1e-4) else np.abs(right)
+
+    slips = [(LOST, unsigned), *slips]
     shown = {"say": say, "where": PCA, "align": align, "odd": odd}
     return Case(right, slips, otherwise, given, **shown)
 
@@ -75,6 +80,12 @@ def pca_scores(rng, n, spread, k):
         (last, all_scores[:, -k:], all_scores[:, ::-1][:, :k]),
         ("Centre only, do not divide by the standard deviation.", *scaled),
         ("Do not divide by √(n − 1).", right / (n - 1) ** 0.5),
+        ("Do not divide by n.", right / n, right / n**0.5),
+        ("Multiply by σ, not by its root.", P[:, :k] * s[:k] ** 0.5),
+        (
+            "Python counts from 0: the first column is column 0.",
+            all_scores[:, 1:][:, :k],
+        ),
     ]
     wide = (k, len(spread))
     rows = Hint("[:k] keeps the first k rows: [:, :k] keeps the first columns.", PCA)
@@ -95,12 +106,16 @@ def best_linear_map(rng, n, k):
     right, back = (linalg.best_linear_map(*pair).matrix for pair in [(U, Z), (Z, U)])
     P, _, Qt = np.linalg.svd(U.T @ Z)
     similarity = linalg.best_orthogonal_map(U, Z).matrix
+    on_right = U.T @ Z @ np.linalg.inv(U.T @ U)
+    centred = np.linalg.lstsq(U - U.mean(axis=0), Z - Z.mean(axis=0))[0]
     stretch = np.diag((U * Z).sum(axis=0) / (U**2).sum(axis=0))
     slips = [
         ("The wrong way round: that takes Z to U.", back, np.linalg.inv(right)),
         ("G is transposed: U @ G mixes the columns of U.", right.T),
         ("UᵀZ alone: (UᵀU)⁻¹ is missing, as U is not orthonormal.", U.T @ Z),
-        ("That is a rotation only: any matrix G is allowed.", P @ Qt),
+        ("The inverse belongs on the left: (UᵀU)⁻¹ UᵀZ.", on_right),
+        ("U and Z are to be taken as they are, not centred.", centred),
+        ("That is a rotation only: any matrix G is allowed.", P @ Qt, (P @ Qt).T),
         ("That is a rotation and a scale: any matrix G is allowed.", similarity),
         ("Only a scale per column: any matrix G is allowed.", stretch),
     ]
@@ -127,10 +142,19 @@ def split(rng, n, d, k, off=1):
     scores, centred = A @ Q, A - A.mean(axis=0)
     explained, left = (scores**2).sum(), ((A - scores @ Q.T) ** 2).sum()
     left = left if k < d else 0.0
+    rest = A - scores @ Q.T
     total, means = explained + left, [explained / scores.size, left / A.size]
-    largest = [np.linalg.norm(x, 2) for x in (scores, A - scores @ Q.T)]
+    largest = [np.linalg.norm(x, 2) for x in (scores, rest)]
     inside = ((centred @ Q) ** 2).sum()
     spectral = "Add up all squares: norm(…, 2) is the largest singular value alone."
+    no_root, each = (
+        "Sums of squares: no square root.",
+        "Square each entry, then add up.",
+    )
+    shares = [explained / total, left / total]
+    variances = [
+        [x.var(axis=0, ddof=ddof).sum() for x in (scores, rest)] for ddof in (0, 1)
+    ]
     from_total = "Left over is to come from its own formula, not from the total."
 
     def rounding(seen):
@@ -140,10 +164,12 @@ def split(rng, n, d, k, off=1):
     slips = [
         (from_total, rounding),
         ("They come back in the wrong order.", [left, explained]),
-        ("Sums of squares: no square root.", [explained**0.5, left**0.5]),
-        ("Sums, not variances.", [explained / (n - 1), left / (n - 1)]),
+        (no_root, [explained**0.5, left**0.5], [explained, left**0.5]),
+        (each, [scores.sum(), rest.sum()], [scores.sum() ** 2, rest.sum() ** 2]),
+        ("Sums, not variances.", [explained / (n - 1), left / (n - 1)], *variances),
         ("Sums, not means.", [explained / n, left / n], means),
-        ("Sums, not shares of the total.", [explained / total, left / total]),
+        ("Sums, not shares of the total.", shares, [100 * share for share in shares]),
+        ("The total is not asked for.", [total, explained], [explained, total]),
         ("The first is the total: project on Q.", [total, left], [total, 0]),
         (spectral, [x**2 for x in largest], largest),
         ("A is not to be centred here.", [inside, (centred**2).sum() - inside]),
@@ -167,6 +193,7 @@ def predicted_cond(A):
         found = np.linalg.cond(linalg.best_linear_map(U, scores).matrix)
         return seen if near(seen, found, 1e-3) else np.nan
 
+    one = "That belongs to one axis: divide the factor of one by that of the other."
     upside_down = "The largest divided by the smallest, not the other way."
     slips = [
         ("The axes are divided by √σ, so the root is missing.", ratio),
@@ -174,7 +201,7 @@ def predicted_cond(A):
         (upside_down, ratio**-0.5, 1 / ratio),
         ("Only a rotation has 1; here axes are stretched by √σ, too.", 1.0),
         ("One root too many: √σ is in the formula.", ratio**0.25),
-        ("That is the factor of the first axis: divide by the other.", s[0] ** 0.5),
+        (one, *(each**power for each in s[:2] for power in (0.5, -0.5, 1))),
         ("That is the largest of all four: only k = 2 axes count.", of_all),
         ("Only k = 2 axes count: take σ₂, not the last one.", of_all**0.5),
         ("That is G of descent's own U. For C = 0, use σ₁ and σ₂.", descents),
@@ -194,14 +221,28 @@ def scores_from_factors(rng, n, d, k):
         return Cost((U, V), "peak", most, seen, "none larger than U and V", dear)
     (Q_U, R_U), (_, R_V) = np.linalg.qr(U), np.linalg.qr(V)
     product, (W, t, _) = U @ V.T, np.linalg.svd(R_U @ R_V)
+    small, sigma, other = np.linalg.svd(R_U @ R_V.T)
+    others = map(np.linalg.svd, (R_V.T @ R_U, R_U.T @ R_V))
+    turned = "The small matrix is turned round, or Qt is taken for P: write U Vᵀ out, "
+    turned += "with U and V as the products that qr gives."
+    half = "The plane is right, the axes are not: an SVD is still missing."
     P, s, _ = linalg.truncated_svd(product, k)
     centred = product - product.mean(axis=0)
+    moved = [P * s - (P * s).mean(axis=0)]
     slips = [
         ("That is P alone: multiply each column by its singular value.", P),
         ("The small matrix is R_U @ R_V.T: a transpose is missing.", Q_U @ W * t),
+        (turned, Q_U @ (other.T * sigma), Q_U @ (other * sigma)),
+        (turned, *(Q_U @ (left * values) for left, values, _ in others)),
+        (half, U @ R_V.T, U @ (V.T @ V)),
+        (
+            "Multiply by Q_U, not by U: its columns are not orthonormal.",
+            U @ (small * sigma),
+        ),
+        ("The smallest σ comes first here: turn the order round.", (P * s)[:, ::-1]),
         ("U comes back as it was: the scores need V too.", U),
         ("Those are the scores of U: V matters too.", _scores(U, k)),
-        ("The product is not to be centred here.", _scores(centred, k)),
+        ("The product is not to be centred here.", _scores(centred, k), *moved),
         ("The singular vectors of the small matrix are missing.", Q_U * s),
         ("σ is multiplied in twice.", P * s**2),
         ("Multiply by σ, not by its square root.", P * s**0.5),

@@ -70,11 +70,21 @@ def pca_scores(X, k, ddof=1):
         ([("P[:, :k] * s[:k]", "np.zeros((len(X), k))")], "the scores are"),
         ([("P[:, :k] * s[:k]", "np.ones((len(X), k))")], "the scores are"),
         ([("[:, :k]", "[:k]")], "Two shapes"),
+        ([(" * s[:k]", " * s[:k] / len(X)")], "divide by n"),
+        ([(" * s[:k]", " * s[:k] / len(X) ** 0.5")], "divide by n"),
+        ([(" * s[:k]", " * s[:k] ** 0.5")], "not by its root"),
+        ([("P[:, :k] * s[:k]", "(P * s)[:, 1 : k + 1]")], "counts from 0"),
+        (
+            [("P[:, :k] * s[:k]", "np.sign(P[:, :1]) * P[:, :k] * s[:k]")],
+            "Signs are lost",
+        ),
         ([(" - X.mean(axis=0)", ""), (" * s[:k]", "")], "not centred"),
         ([(" * s[:k]", " * (len(X) - 1) ** 0.5")], "That is P"),
         ([("P[:, :k] * s[:k]", "(P * s)[:, ::-1][:, :k]")], "keep the first"),
     ],
 )
+
+BEHIND = "U.T @ Z @ np.linalg.inv(U.T @ U)"
 
 MAP = Exercise(
     "best_linear_map",
@@ -143,6 +153,17 @@ def best_linear_map(U, Z, rcond=1e-15):
             "rotation and a scale",
         ),
         ([("[0]", "[:2]")], "Return G"),
+        ([("np.linalg.lstsq(U, Z, rcond=None)[0]", BEHIND)], "on the left"),
+        ([("(U, Z, ", "(U - U.mean(0), Z - Z.mean(0), ")], "not centred"),
+        (
+            [
+                (
+                    "np.linalg.lstsq(U, Z, rcond=None)[0]",
+                    "(lambda P, s, Q: (P @ Q).T)(*np.linalg.svd(U.T @ Z))",
+                )
+            ],
+            "rotation only",
+        ),
         ([("[0]", "[0].repeat(9, axis=0)")], "Return G, of shape"),
     ],
 )
@@ -180,7 +201,33 @@ def split(A, Q, names=("explained", "left over")):
             "wrong order",
         ),
         ([(".sum()", ".sum() ** 0.5")], "square root"),
+        ([("@ Q.T) ** 2).sum()", "@ Q.T) ** 2).sum() ** 0.5")], "square root"),
+        (
+            [
+                ("(scores ** 2)", "scores"),
+                ("(A - scores @ Q.T) ** 2", "A - scores @ Q.T"),
+            ],
+            "each entry",
+        ),
+        (
+            [
+                (" ** 2).sum(), ((", ".sum()) ** 2, ("),
+                (") ** 2).sum()", ").sum() ** 2"),
+            ],
+            "each entry",
+        ),
         ([(".sum()", ".sum() / (len(A) - 1)")], "not variances"),
+        ([(" ** 2).sum()", ").var(axis=0).sum()")], "not variances"),
+        ([(" ** 2).sum()", ").var(axis=0, ddof=1).sum()")], "not variances"),
+        ([(".sum()", ".sum() / (A ** 2).sum() * 100")], "not shares"),
+        ([("((A - scores @ Q.T) ** 2)", "(A ** 2)")], "not asked for"),
+        (
+            [
+                ("((A - scores @ Q.T) ** 2)", "(scores ** 2)"),
+                ("return (scores", "return (A"),
+            ],
+            "not asked for",
+        ),
         ([(".sum()", ".mean()")], "not means"),
         ([(".sum()", ".sum() / (A ** 2).sum()")], "not shares"),
         ([("(scores ** 2)", "(A ** 2)")], "is the total"),
@@ -247,7 +294,7 @@ COND = Exercise(
         (1 / RATIO, "not the other way"),
         (1, "Only a rotation"),
         (RATIO**0.25, "One root too many"),
-        (S[0] ** 0.5, "first axis"),
+        *((each**power, "one axis") for each in S[:2] for power in (0.5, -0.5, 1)),
         (S[0] / S[-1], "k = 2"),
         ((S[0] / S[-1]) ** 0.5, "k = 2"),
         (0, "each axis"),
@@ -287,6 +334,23 @@ def scores_from_factors(U, V):
     [
         ([(" * s", "")], "That is P alone"),
         ([("R_V.T", "R_V")], "transpose is missing"),
+        ([("R_U @ R_V.T", "R_V @ R_U.T")], "turned round"),
+        ([("P * s", "Qt * s")], "Qt is taken for P"),
+        ([("R_U @ R_V.T", "R_V.T @ R_U")], "turned round"),
+        ([("R_U @ R_V.T", "R_U.T @ R_V")], "turned round"),
+        ([("Q_U @ (P * s)", "U @ R_V.T")], "an SVD is still missing"),
+        ([("Q_U @ (P * s)", "U @ (V.T @ V)")], "an SVD is still missing"),
+        ([("Q_U @ (P * s)", "U @ (P * s)")], "by Q_U, not by U"),
+        ([("(P * s)", "(P * s)[:, ::-1]")], "smallest σ comes first"),
+        (
+            [
+                (
+                    "return Q_U @ (P * s)",
+                    "Z = Q_U @ (P * s)\n    return Z - Z.mean(axis=0)",
+                )
+            ],
+            "not to be centred",
+        ),
         ([("return Q_U @ (P * s)", "return U")], "comes back as it was"),
         ([("return Q_U @ (P * s)", "return abs(Q_U @ (P * s))")], "Signs are lost"),
         ([("return Q_U @ ", "return ")], "multiply by the Q of U"),
