@@ -110,7 +110,7 @@ BACKWARD = Exercise(
         ([("slope * v.grad", "parent.number * v.grad")], "are in v.slopes"),
         ([("= 1.0", "= 2.0")], "in which order"),
         ([("+= slope * v.grad", "= torch.ones(3)")], "is a number"),
-        ([(".slopes", ".slope")], "stopped"),
+        ([(".slopes", ".slope")], "did you mean slopes"),
     ],
 )
 
