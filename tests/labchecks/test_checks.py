@@ -90,7 +90,8 @@ def test_a_wrong_answer_gets_the_hint_that_is_meant_for_it(check, answer, given,
         assert hint in result.hint, (seed, result)
         assert result.seen
         assert result.expected
-        assert result.where in places(), result.where
+        plain = {place.replace("$", "") for place in places()}
+        assert result.where in plain, result.where
 
 
 @EACH
