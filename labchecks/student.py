@@ -340,7 +340,7 @@ def _raised(error):
     seen = f"{type(error).__name__}: {first}"
     if frames:
         seen += f" (line {frames[-1].lineno} of your code: {line})"
-    if re.search(r"(shapes?|size) .*\d{3}", message):  # those of the checks are smaller
+    if re.search(r"(shapes?|size) .*\d{3}", first):  # those of the checks are smaller
         return Wrong(seen, "a result, and no error", ELSEWHERE)
     default = Hint("The line named here stopped: read the last words of the error.")
     return Wrong(seen, "a result, and no error", likely_cause(error) or default)

@@ -362,6 +362,7 @@ def scores_from_factors(U, V):
         ([("return Q_U @ (P * s)", "return Q_V @ (Qt.T * s)")], "One row for each"),
         ([("return Q_U @ (P * s)", "return np.zeros(U.shape)")], "middle one"),
         ([("return Q_U @ (P * s)", FORMED)], "don't form U @ V.T"),
+        ([("return", "product = U @ V.T\n    return")], "don't form U @ V.T"),
         ([("qr(U)", "qr(U - U.mean(axis=0))")], "not to be centred"),
     ],
 )

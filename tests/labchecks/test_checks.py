@@ -23,6 +23,7 @@ from labchecks import lab03 as checks03
 from labchecks import lab04 as checks04
 from labchecks import lab05 as checks05
 from labchecks.__main__ import main
+from labchecks.student import Student
 from tests import ROOT
 from tests.answers import answers, changed, lab01, lab02, lab03, lab04, lab05, written
 
@@ -128,6 +129,20 @@ def stated(check, exercise):
 def owner(item, name):
     """Return whose slips they are: those of a loop may be made in any exercise."""
     return "any descent" if isinstance(item, follow.Training) else name
+
+
+def test_a_count_may_be_five_times_that_of_a_right_answer_and_no_more():
+    tested = set()
+    for check, exercise in EXERCISES:
+        for dtype, items in check.stated(np.random.default_rng(1), exercise.given):
+            for item in items:
+                if getattr(item, "of", "") == "multiplications":
+                    student = Student(answers(exercise)[0][0], 0, [])
+                    asking = cases.Asking(student, dtype=dtype)
+                    taken = asking.call(student.measure, item.given).multiplications
+                    assert taken <= item.most <= 5 * taken, exercise.name
+                    tested.add(exercise.name)
+    assert {"hessian_times", "minibatch_loss"} <= tested
 
 
 def test_every_slip_that_a_check_knows_is_made_by_a_wrong_answer():
