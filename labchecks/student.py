@@ -26,6 +26,11 @@ from labchecks.errors import Hint, likely_cause
 
 ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = "This has the size of the lab's data: use your function's arguments alone."
+CUT = Hint(
+    "The loss is not recorded, though a tensor is marked: it is computed inside "
+    "no_grad(), or from detach(), .data or .item().",
+    "lab 01, One gradient",
+)
 SEED = 16_180  # of the check's own draws, plus what the caller adds
 
 
@@ -342,8 +347,18 @@ def _raised(error):
         seen += f" (line {frames[-1].lineno} of your code: {line})"
     if re.search(r"(shapes?|size) .*\d{3}", first):  # those of the checks are smaller
         return Wrong(seen, "a result, and no error", ELSEWHERE)
+    if "does not require grad" in message and _is_marked(error):
+        return Wrong(seen, "a result, and no error", CUT)
     default = Hint("The line named here stopped: read the last words of the error.")
     return Wrong(seen, "a result, and no error", likely_cause(error) or default)
+
+
+def _is_marked(error):
+    """Whether the student's code, where it stopped, held a tensor with a gradient."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = [f for f in frames if _is_students(f.f_code.co_filename)]
+    values = frames[-1].f_locals.values() if frames else ()
+    return any(getattr(value, "requires_grad", False) is True for value in values)
 
 
 @functools.cache

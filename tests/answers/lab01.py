@@ -62,6 +62,19 @@ def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, generator=None):
     return U, V
 """
 
+UNRECORDED = """
+def gd_factorise_ad(A, rank, num_epochs=1000, lr=0.01, generator=None):
+    size = {"generator": generator, "dtype": A.dtype, "requires_grad": True}
+    U, V = (torch.rand(k, rank, **size) for k in A.shape)
+    with torch.no_grad():
+        for _ in range(num_epochs):
+            ((A - U @ V.T) ** 2).sum().backward()
+            U -= lr * U.grad
+            V -= lr * V.grad
+            U.grad = V.grad = None
+    return U.detach(), V.detach()
+"""
+
 AGAIN = "        E = A - U @ V.T\n"
 
 CLEAR = "        U.grad = V.grad = None\n"
@@ -159,6 +172,8 @@ GD = Exercise(
             ],
             "dtype of what",
         ),
+        ([("U @ V.T", "(U @ V.T).detach()")], "not recorded"),
+        (UNRECORDED, "not recorded"),
         (STALE, "Take both gradients"),
         (STALE.replace("        V =", AGAIN + "        V ="), "Take both gradients"),
         ([("m, n = A.shape", "m, n = 150, 4")], "size of the lab's data"),
