@@ -23,6 +23,7 @@ STOPS = Hint(
     "plateau, with another fall ahead: leave the stop out.",
     "lab 01, Two hundred starts at once",
 )
+RISES = "The loop ends where the loss rises, or keeps the best: take all the steps."
 TOGETHER = "Take both gradients before you update either parameter."
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 
@@ -174,7 +175,7 @@ class Training(NamedTuple):
             asking.result = result  # which later Cases look at
 
     def _must_go_on(self, run, descent):
-        """Demand all steps, even where none changes the loss by more than 1e-6."""
+        """Demand all steps, even where the loss changes by less than 1e-6, or rises."""
         short = 1e-9 * self.lr
         path = descent.path(MANY * short, [descent.loss])
         base, right = (listed(self.view(params)) for params in path)
@@ -188,6 +189,13 @@ class Training(NamedTuple):
         coarse = all(np.array_equal(end, np.float32(end)) for end in found)
         hint = DTYPE if coarse else STOPS
         expect(near(moved, whole, 1e-2), seen, f"as far as {MANY}", hint)
+        for factor in (4, 8, 16, 32):
+            path = descent.path(factor * self.lr, [descent.loss] * 3)
+            if descent.value(path[1]) > descent.value(path[0]):
+                found, right = run(factor * self.lr, 3), listed(self.view(path[-1]))
+                seen = "less than three steps, where the loss rises"
+                expect(near(found, right, 1e-2), seen, "three steps", RISES)
+                break
 
     def _of_lab(self, generator, dtype):
         if self.drawn:

@@ -89,6 +89,7 @@ def draw(new):
     return [(DRAW.format(k), new.format(k)) for k in ("m", "n")]
 
 
+WORSE = "loss > before"
 STOP = """        if abs(before - loss) < 1e-6:
             break
         before = loss.item()
@@ -101,6 +102,16 @@ SLIPS = [
             ("        loss.backward()", STOP),
         ],
         "on a plateau",
+    ),
+    (
+        [
+            ("    for _", "    before = 1e9\n    for _"),
+            (
+                "        loss.backward()",
+                STOP.replace("abs(before - loss) < 1e-6", WORSE),
+            ),
+        ],
+        "where the loss rises",
     ),
     ([(CLEAR, "")], "not cleared"),
     ([("U.grad = V.grad", "U.grad")], "differs"),
