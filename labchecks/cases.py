@@ -267,9 +267,12 @@ def recognise(seen, case):
 
 
 def nearest(values):
-    """Return a slip: of these arrays, the one that is nearest to what was seen."""
+    """Return a slip: of these arrays, or lists of them, the nearest to what is seen."""
+
+    def distance(value, seen):
+        return max(np.abs(v - s).max() for v, s in zip(listed(value), listed(seen)))
 
     def slip(seen):
-        return min(values, key=lambda value: np.abs(value - seen).max())
+        return min(values, key=lambda value: distance(value, seen))
 
     return slip

@@ -4,13 +4,14 @@ The steps are compared, not the places: beside a place, one step would be lost. 
 is a descent by the book on another loss, or with one thing wrong in its loop.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from labchecks.cases import Case, listed, near, recognise
+from labchecks.cases import Case, listed, near, nearest, recognise
 from labchecks.readers import DTYPE, STEP, Loss, expect
 from labchecks.student import Hint, Wrong
 
@@ -26,6 +27,8 @@ STOPS = Hint(
 RISES = "The loop ends where the loss rises, or keeps the best: take all the steps."
 TOGETHER = "Take both gradients before you update either parameter."
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
+PARTLY = Hint("Only some gradients are cleared: clear that of each parameter.", CLEAR)
+EARLY = "The loop ends early, or the best is kept: all steps, and the last place."
 
 
 class Descent(NamedTuple):
@@ -66,22 +69,26 @@ class Descent(NamedTuple):
     def path(self, lr, losses, *, keep=0, in_turn=False):
         """Return the parameters at the start, and after a step on each of the losses.
 
-        ``keep`` is the share of old gradients that stays; ``in_turn``: a parameter
-        moves before the next gradient is taken.
+        ``keep`` is the share of old gradients that stays, one for all or for each
+        parameter; ``in_turn``: a parameter moves before the next gradient is taken.
         """
         path, sums = [self.start], [0.0] * len(self.start)
+        keep = np.broadcast_to(keep, len(self.start))
         with np.errstate(all="ignore"):
             for loss in losses:
                 params, gradients = list(path[-1]), self.gradient(path[-1], loss)
-                sums = [keep * s + g for s, g in zip(sums, gradients)]
+                sums = [k * s + g for k, s, g in zip(keep, sums, gradients)]
                 for i in range(len(params)):
                     late = self.gradient(params, loss)[i] if in_turn else sums[i]
                     params[i] = params[i] - lr * late
                 path.append(params)
         return path
 
-    def wrong_paths(self, steps):
-        """Return (hint, losses, options) of paths with a slip."""
+    def wrong_ends(self, lr, steps):
+        """Return slips: (hint, function that lists where such a path may end)."""
+
+        def ends(losses, **options):
+            return lambda: self.path(lr, losses, **options)[-1:]
 
         def on(loss):
             return loss if isinstance(loss, list) else [self.other(loss)] * steps
@@ -91,20 +98,25 @@ class Descent(NamedTuple):
                 *(p.detach() if i == stuck else p for i, p in enumerate(params))
             )
 
+        def partly():
+            some = itertools.product((0, 1), repeat=len(self.names))
+            return [end for keep in some for end in ends(book * steps, keep=keep)()]
+
         book, ignored = [self.loss], "The number of steps is ignored."
         never = [f"{name} never moves: update it too." for name in self.names]
         losses = [("The step goes uphill: subtract.", -1)]
         losses += [(hint, without(i)) for i, hint in enumerate(never)] + self.slips
-        paths = [(hint, on(loss), {}) for hint, *others in losses for loss in others]
-        paths += [(TOGETHER, book * steps, {"in_turn": True})]
+        slips = [(hint, ends(on(loss))) for hint, *others in losses for loss in others]
+        slips += [(TOGETHER, ends(book * steps, in_turn=True))]
         if steps > 1:
-            paths += [(UNCLEARED, book * steps, {"keep": 1})]
-        return paths + [
-            ("There is only one step: is return inside the loop?", book, {}),
-            ("There is one step too few.", book * (steps - 1), {}),
-            ("There is one step too many.", book * (steps + 1), {}),
-            (ignored, book * 100, {}),
-            (ignored, book * 1000, {}),
+            slips += [(UNCLEARED, ends(book * steps, keep=1)), (PARTLY, partly)]
+        return slips + [
+            ("There is only one step: is return inside the loop?", ends(book)),
+            ("There is one step too few.", ends(book * (steps - 1))),
+            ("There is one step too many.", ends(book * (steps + 1))),
+            (EARLY, lambda: self.path(lr, book * steps)[:-1]),
+            (ignored, ends(book * 100)),
+            (ignored, ends(book * 1000)),
         ]
 
 
@@ -206,8 +218,8 @@ class Training(NamedTuple):
         """Return the Case of so many steps: of how far they move."""
         base, whole = listed(self.view(descent.start)), self.view is list
 
-        def end(losses, options):
-            return listed(self.view(descent.path(self.lr, losses, **options)[-1]))
+        def viewed(ends):
+            return [listed(self.view(end)) for end in ends]
 
         def moves(ends, right=None):
             return [end - p for end, p in zip(ends, base)]
@@ -223,13 +235,14 @@ class Training(NamedTuple):
             return text
 
         slips = [
-            (hint, lambda seen, path=path: end(*path))
-            for hint, *path in descent.wrong_paths(count)
+            (hint, lambda seen, ends=ends: nearest(viewed(ends()))(seen))
+            for hint, ends in descent.wrong_ends(self.lr, count)
         ]
         otherwise = "The step is not − lr · gradient of the loss that is asked for."
         if count > 1:
             otherwise = "The first step is right, a later one is not: what differs?"
-        right, tol = end([descent.loss] * count, {}), 1e-3
+        path, tol = descent.path(self.lr, [descent.loss] * count), 1e-3
+        [right] = viewed(path[-1:])
         least = tol / 10 * min(np.abs(move).max() for move in moves(right))
         near = {"align": moves, "tol": tol, "least": least}
         return Case(right, slips, otherwise, say=say, where=STEP, **near)

@@ -114,7 +114,7 @@ SLIPS = [
         "where the loss rises",
     ),
     ([(CLEAR, "")], "not cleared"),
-    ([("U.grad = V.grad", "U.grad")], "differs"),
+    ([("U.grad = V.grad", "U.grad")], "Only some"),
     ([("-= lr", "+= lr")], "uphill"),
     ([(".sum()", ".mean()")], "not a mean"),
     ([("** 2).sum()", "** 2).sum() / 2")], "no factor ½"),

@@ -65,6 +65,19 @@ TRAIN = Exercise(
     [LOOP, OPTIMISER, BY_GRAD],
     [
         ([("                p.grad = None\n", "")], "not cleared"),
+        (
+            [("                p.grad = None\n", "            W1.grad = None\n")],
+            "Only some",
+        ),
+        (
+            [
+                (
+                    "                p.grad = None\n",
+                    "            b1.grad = b2.grad = None\n",
+                )
+            ],
+            "Only some",
+        ),
         ([("-= lr", "+= lr")], "uphill"),
         ([(LOGITS, f"({LOGITS}).softmax(dim=1)")], "softmax too many"),
         ([("W1 + b1)", "W1)"), ("W2 + b2", "W2")], "lost a tensor"),

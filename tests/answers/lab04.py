@@ -121,6 +121,8 @@ def train_ab(A, B, z, steps, lr):
     ],
     [
         ([("        A.grad = B.grad = None\n", "")], "not cleared"),
+        ([("A.grad = B.grad = None", "A.grad = None")], "Only some"),
+        ([("A.grad = B.grad = None", "B.grad = None")], "Only some"),
         ([("-= lr", "+= lr")], "uphill"),
         (
             [
