@@ -52,6 +52,12 @@ class Descent(NamedTuple):
         """Return a slip's loss as a function."""
         return loss if callable(loss) else lambda *p: loss * self.loss(*p)
 
+    def without(self, *stuck):
+        """Return the loss as a function that gives some parameters no gradient."""
+        return lambda *params: self.loss(
+            *(p.detach() if i in stuck else p for i, p in enumerate(params))
+        )
+
     def values(self):
         """Return the slips as values of the loss at the start, for a Case."""
         return [
@@ -93,11 +99,6 @@ class Descent(NamedTuple):
         def on(loss):
             return loss if isinstance(loss, list) else [self.other(loss)] * steps
 
-        def without(stuck):
-            return lambda *params: self.loss(
-                *(p.detach() if i == stuck else p for i, p in enumerate(params))
-            )
-
         def partly():
             some = itertools.product((0, 1), repeat=len(self.names))
             return [end for keep in some for end in ends(book * steps, keep=keep)()]
@@ -105,16 +106,18 @@ class Descent(NamedTuple):
         book, ignored = [self.loss], "The number of steps is ignored."
         never = [f"{name} never moves: update it too." for name in self.names]
         losses = [("The step goes uphill: subtract.", -1)]
-        losses += [(hint, without(i)) for i, hint in enumerate(never)] + self.slips
-        slips = [(hint, ends(on(loss))) for hint, *others in losses for loss in others]
-        slips += [(TOGETHER, ends(book * steps, in_turn=True))]
-        if steps > 1:
-            slips += [(UNCLEARED, ends(book * steps, keep=1)), (PARTLY, partly)]
-        return slips + [
+        losses += [(hint, self.without(i)) for i, hint in enumerate(never)] + self.slips
+        slips = [
             ("There is only one step: is return inside the loop?", ends(book)),
             ("There is one step too few.", ends(book * (steps - 1))),
             ("There is one step too many.", ends(book * (steps + 1))),
             (EARLY, lambda: self.path(lr, book * steps)[:-1]),
+        ]
+        slips += [(hint, ends(on(loss))) for hint, *others in losses for loss in others]
+        slips += [(TOGETHER, ends(book * steps, in_turn=True))]
+        if steps > 1:
+            slips += [(UNCLEARED, ends(book * steps, keep=1)), (PARTLY, partly)]
+        return slips + [
             (ignored, ends(book * 100)),
             (ignored, ends(book * 1000)),
         ]
@@ -282,7 +285,8 @@ class Drawn(NamedTuple):
         expect(again, "two starts from one seed", "the same start", hint)
         hint = "Where all are zero, so is the gradient. Start from random numbers."
         hint = Hint(hint, "lab 04, A start at zero")
-        expect(any(p.any() for p in start), "a start at zero", "a random start", hint)
+        drawn = any(np.abs(p).max() > 1e-9 for p in start)
+        expect(drawn, "a start at zero", "a random start", hint)
         matrices = [p for p in start if p.ndim == 2 and min(p.shape) > 1]
         constant = matrices and all(np.ptp(m) < 1e-9 for m in matrices)
         expect(not constant, "a constant start", "a random start", ALIKE)

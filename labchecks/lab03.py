@@ -27,9 +27,24 @@ BEND = Hint("The hidden units are relu: another bend is used.", PASS)
 NO_BIAS = Hint("The biases are not added.", PASS)
 SUM = Hint("The loss is the mean over the rows, not their sum.", ENTROPY)
 SQUARES = Hint("The loss is the cross-entropy, not squared differences.", ENTROPY)
+WEIGHTS = Hint("All rows count alike: leave the weights of the classes out.", ENTROPY)
+BATCHES = Hint("Each step is on all rows: no batches here, one step an epoch.", PASS)
+HIDDEN = Hint("W1 and b1 never move: is the hidden layer detached?", DEAD)
+STUCK = Hint("The biases never move: update them too.", DEAD)
+BIASES = Hint("The biases start as zeros: only W1 and W2 are drawn.", PASS)
+SCALED = "Take data as they are handed in: scaling them is done outside."
+FLOATS = Hint("Return Python floats: .item() makes one of a tensor.", ENTROPY)
 SHAPES = "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,)."
 TWO = "Return two numbers: the loss, then the accuracy."
 PARTS = Numbers("(loss, accuracy)", "each part", TWO)
+
+
+def _floats(result, right=None, dtype=None):
+    """Read two numbers, and refuse tensors."""
+    parts = result if isinstance(result, tuple | list) else [result]
+    tensors = any(isinstance(part, torch.Tensor) for part in parts)
+    expect(not tensors, "a tensor", "two Python floats", FLOATS)
+    return PARTS(result)
 
 
 def _descent(X, y, start):
@@ -37,8 +52,10 @@ def _descent(X, y, start):
     cross_entropy = torch.nn.functional.cross_entropy
     wanted = torch.eye(len(start[-1]), dtype=data.dtype)[targets]
 
-    def entropy(network):
-        return lambda *params: cross_entropy(network(*params), targets)
+    counts = torch.bincount(targets, minlength=wanted.shape[1]).clamp(min=1)
+
+    def entropy(network, **options):
+        return lambda *params: cross_entropy(network(*params), targets, **options)
 
     def squares(network):
         return lambda *params: ((network(*params) - wanted) ** 2).mean()
@@ -57,6 +74,7 @@ def _descent(X, y, start):
 
     slips = [
         (SUM, n),
+        (WEIGHTS, entropy(right, weight=1 / counts.to(data))),
         (TOO_MANY, entropy(shares)),
         (BEFORE, entropy(late)),
         (NO_RELU, bent(lambda t: t)),
@@ -81,13 +99,29 @@ def _flat_biases(result):
     ]
 
 
+class _DrawnLayers(Drawn):
+    """A start whose biases are zeros."""
+
+    def checked(self, found, run, asking, training, lab):
+        """Demand the zeros, and go on as ever."""
+        zeros = all(np.abs(b).max() < 1e-9 for b in found[1::2])
+        expect(zeros, "biases that are not 0 at the start", "zeros", BIASES)
+        return super().checked(found, run, asking, training, lab)
+
+
 NETWORK = Tensors(("W1", "b1", "W2", "b2"), SHAPES, _flat_biases)
 
 
-@cases("3.1", NETWORK, sizes=[(9, 2, 3), (8, 5, 4)], dtypes=BOTH)
-def mlp_train(rng, n, inputs, classes):
-    """Follow mlp_train for some steps, on two small sets of labelled rows."""
-    X, y = rng.normal(size=(n, inputs)), rng.permutation(np.arange(n) % classes)
+@cases("3.1", NETWORK, sizes=[(70, 2, 3), (50, 5, 4), (30, 3, 3, True)], dtypes=BOTH)
+def mlp_train(rng, n, inputs, classes, apart=False):
+    """Follow mlp_train for some steps, on two sets of labelled rows.
+
+    A third has its classes apart: there the loss is soon next to nothing.
+    """
+    y = rng.permutation(np.minimum(np.arange(n) % (classes + 2), classes - 1))
+    X, lr, steps = rng.normal(size=(n, inputs)), 0.05, 4
+    if apart:
+        X, lr, steps = 0.1 * X + np.eye(classes, inputs)[y], 1.0, 50
     sizes = (inputs, 12), (12,), (12, classes), (classes,)
 
     def draw(generator, dtype):
@@ -97,16 +131,19 @@ def mlp_train(rng, n, inputs, classes):
     def descent(start):
         book = _descent(X, y, start)
 
-        def stuck(W1, b1, W2, b2):
-            return book.loss(W1, b1.detach(), W2, b2.detach())
+        def batches(size):
+            some = [slice(i, i + size) for i in range(0, n, size)]
+            return [_descent(X[rows], y[rows], start).loss for rows in some]
 
-        hint = "The biases never move: update them too."
-        return book._replace(slips=[*book.slips, (hint, stuck)])
+        more = [(STUCK, book.without(1, 3)), (HIDDEN, book.without(0, 1))]
+        more += [(BATCHES, *map(batches, (1, 10, 16, 20, 32, 50)))]
+        return book._replace(slips=[*book.slips, *more])
 
-    return Training((X, y), descent, lr=0.05, drawn=Drawn(draw, OTHER_START))
+    start = _DrawnLayers(draw, OTHER_START)
+    return Training((X, y), descent, lr, steps, drawn=start)
 
 
-@cases("3.2", PARTS, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
+@cases("3.2", _floats, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
 def evaluate(rng, n, inputs, hidden, classes, hits):
     """Compare evaluate with the formulas, on two small networks."""
     sizes = (n, inputs), (inputs, hidden), (hidden,), (hidden, classes), (classes,)
@@ -118,8 +155,10 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     loss, no_b1, no_b2 = book.value(params), 0 * b1, 0 * b2
     shares = softmax(Z, axis=1)[np.arange(n), y]
     networks = [W1, no_b1, W2, no_b2], [W1, b1, W2, no_b2], [W1, no_b1, W2, b2]
+    scaled = [(data - data.mean(0)) / data.std(0, ddof=ddof) for ddof in (0, 1)]
     losses = [
         *book.values(),
+        (SCALED, *(_descent(X, y, params).value(params) for X in scaled)),
         (NO_BIAS, *map(book.value, networks)),
         ("The sign of the loss is lost: it is −log p.", -loss),
         ("The mean of −p: the logarithm is missing.", -shares.mean()),

@@ -45,8 +45,8 @@ def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None, hidden=12)
         return torch.randn(*shape, generator=generator, dtype=data.dtype) / 2
 
     classes = targets.max().item() + 1
-    params = [draw(data.shape[1], hidden), draw(hidden), draw(hidden, classes)]
-    params = [p.requires_grad_() for p in [*params, draw(classes)]]
+    params = [draw(data.shape[1], hidden), 0 * draw(hidden), draw(hidden, classes)]
+    params = [p.requires_grad_() for p in [*params, 0 * draw(classes)]]
     for _ in range(num_epochs):
         W1, b1, W2, b2 = params
         P = ((data @ W1 + b1).relu() @ W2 + b2).softmax(dim=1)
@@ -57,6 +57,13 @@ def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None, hidden=12)
     return tuple(p.detach() for p in params)
 """
 
+CROSS = "torch.nn.functional.cross_entropy(logits, targets)"
+STEP = LOOP[LOOP.index("        logits") : LOOP.index("    return")]
+FOR_BATCHES = """        for i in range(0, len(data), {}):
+            rows, labels = data[i : i + {}], targets[i : i + {}]
+"""
+IN_BATCH = "".join("    " + line for line in STEP.splitlines(keepends=True))
+IN_BATCH = IN_BATCH.replace("data @", "rows @").replace("targets)", "labels)")
 LOGITS = "torch.relu(data @ W1 + b1) @ W2 + b2"
 RETURN = "return tuple(p.detach() for p in params)"
 
@@ -77,6 +84,49 @@ TRAIN = Exercise(
                 )
             ],
             "Only some",
+        ),
+        *(
+            ([(STEP, FOR_BATCHES.format(size, size, size) + IN_BATCH)], "no batches")
+            for size in (1, 10, 16, 20, 32, 50)
+        ),
+        (
+            [
+                ("torch.zeros(12,", "torch.randn(12,"),
+                ("torch.zeros(classes,", "torch.randn(classes,"),
+            ],
+            "biases start as zeros",
+        ),
+        *(
+            (
+                [
+                    (
+                        "        loss.back",
+                        f"        if loss < {low}: break\n        loss.back",
+                    )
+                ],
+                "ends early",
+            )
+            for low in (0.1, 0.01)
+        ),
+        (
+            [
+                (
+                    CROSS,
+                    "torch.nn.functional.cross_entropy(\n            logits, targets, "
+                    "weight=1 / targets.bincount().to(data)\n        )",
+                )
+            ],
+            "count alike",
+        ),
+        (
+            [
+                ("torch.relu(data @ W1 + b1)", "torch.relu(data @ W1 + b1).detach()"),
+                (
+                    "in params:\n                p -=",
+                    "in (W2, b2):\n                p -=",
+                ),
+            ],
+            "hidden layer",
         ),
         ([("-= lr", "+= lr")], "uphill"),
         ([(LOGITS, f"({LOGITS}).softmax(dim=1)")], "softmax too many"),
@@ -168,7 +218,6 @@ TRAIN = Exercise(
     ],
 )
 
-CROSS = "torch.nn.functional.cross_entropy(logits, targets)"
 EVALUATE = Exercise(
     "evaluate",
     [
@@ -184,16 +233,47 @@ def evaluate(data, targets, W1, b1, W2, b2, digits=4):
     logits = (data @ W1 + b1).clamp(min=0) @ W2 + b2
     P = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
     loss = -P[torch.arange(len(targets)), targets].log().mean()
-    return [loss, sum(P.max(dim=1).indices == targets) / len(targets)]
+    right = sum(P.max(dim=1).indices == targets)
+    return [loss.double().numpy()[()], right.item() / len(targets)]
 """,
         """
 def evaluate(data, targets, *params):
     logits = training.mlp_logits(data, *params)
     loss = training.cross_entropy(logits, targets)
-    return loss.numpy(), np.mean(logits.numpy().argmax(1) == targets.numpy())
+    return float(loss), np.mean(logits.numpy().argmax(1) == targets.numpy())
 """,
     ],
     [
+        ([("loss.item()", "loss")], "makes one of a tensor"),
+        ([("mean().item()", "mean()")], "makes one of a tensor"),
+        (
+            [("loss.item(), right", "torch.stack([loss, right"), ("().item()", "()])")],
+            "makes one of a tensor",
+        ),
+        *(
+            (
+                [
+                    (
+                        "    logits",
+                        f"    data = (data - data.mean(0)) / data.std({ddof})\n"
+                        "    logits",
+                    )
+                ],
+                "as they are handed in",
+            )
+            for ddof in ("0", "0, correction=0")
+        ),
+        (
+            [
+                (
+                    CROSS,
+                    "torch.nn.functional.cross_entropy(\n        logits, targets, "
+                    "weight=1 / (1e-9 + targets.bincount(minlength=len(b2))).to(data)"
+                    "\n    )",
+                )
+            ],
+            "count alike",
+        ),
         (
             [("cross_entropy(logits", "cross_entropy(logits.softmax(dim=1)")],
             "softmax too many",
