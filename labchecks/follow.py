@@ -107,13 +107,13 @@ class Descent(NamedTuple):
         never = [f"{name} never moves: update it too." for name in self.names]
         losses = [("The step goes uphill: subtract.", -1)]
         losses += [(hint, self.without(i)) for i, hint in enumerate(never)] + self.slips
-        slips = [
+        slips = [(hint, ends(on(loss))) for hint, *others in losses for loss in others]
+        slips += [
             ("There is only one step: is return inside the loop?", ends(book)),
             ("There is one step too few.", ends(book * (steps - 1))),
             ("There is one step too many.", ends(book * (steps + 1))),
             (EARLY, lambda: self.path(lr, book * steps)[:-1]),
         ]
-        slips += [(hint, ends(on(loss))) for hint, *others in losses for loss in others]
         slips += [(TOGETHER, ends(book * steps, in_turn=True))]
         if steps > 1:
             slips += [(UNCLEARED, ends(book * steps, keep=1)), (PARTLY, partly)]

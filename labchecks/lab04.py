@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
+from labchecks.cases import BOTH, Case, asked, cases, near, nearest, number_to_find
 from labchecks.follow import CLEAR, Descent, Training, of_loss
 from labchecks.predictions import predictions
-from labchecks.readers import Loss, Losses, Matrix, Number, Tensors, expect
+from labchecks.readers import NO_RETURN, Loss, Losses, Matrix, Number, Tensors, expect
 from labchecks.student import Hint
 from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
@@ -15,6 +15,8 @@ LOSS, TRAIN = "lab 04, Exercise 4.1", "lab 04, Exercise 4.1b"
 SWEEP, CURVATURE = "lab 04, The report's sweep", "lab 01, The largest learning rate"
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
 MEAN = Hint("The loss is a sum over all entries, not a mean.", LOSS)
+SHORT = "lr is divided by the entries or the examples: in the step, or in the loss, "
+SHORT = Hint(SHORT + "which is a sum and not a mean.", LOSS)
 SQUARE = Hint("The norm is to be squared.", LOSS)
 ONE = "Add up all the squares, .sum(): one number for all examples."
 THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
@@ -31,7 +33,17 @@ def _problem(rng, n, k, examples, scale=0.5):
     return scale * A, scale * B, z
 
 
-def _descent(A, B, z):
+def _turned(rng, scale):
+    """Turn one problem, its start so many times as long, about the origin.
+
+    So it has other numbers, and the same losses.
+    """
+    A, B, z = _problem(np.random.default_rng(0), 6, 2, 8, scale=scale)
+    Q = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    return Q @ A, B @ Q.T, Q @ z
+
+
+def _descent(A, B, z, mean=MEAN):
     z, examples = torch.tensor(z), z.shape[1]
 
     def loss(A, B):
@@ -39,7 +51,7 @@ def _descent(A, B, z):
 
     means = [f / count for count in (z.numel(), examples) for f in (1, 2)]
     norm = (SQUARE, lambda A, B: (2 * loss(A, B)) ** 0.5)
-    return Descent(("A", "B"), [A, B], loss, [(NO_HALF, 2), (MEAN, *means), norm])
+    return Descent(("A", "B"), [A, B], loss, [(NO_HALF, 2), (mean, *means), norm])
 
 
 @cases("4.1", Loss(ONE), sizes=[(5, 2, 7), (4, 3, 6)], dtypes=BOTH)
@@ -59,13 +71,14 @@ def autoencoder_loss(rng, n, k, examples):
 
 @cases("4.1b", TRAINED, sizes=[(5, 2, 7), (4, 1, 6)], dtypes=BOTH)
 def train_ab(rng, n, k, examples):
-    """Follow train_ab for some steps, and compare its losses."""
+    """Follow train_ab for some steps, up and down again too; compare its losses."""
     given, lr, steps = _problem(rng, n, k, examples), 0.01, 4
-    descent = _descent(*given)
+    descent = _descent(*given, mean=SHORT)
     path = descent.path(lr, [descent.loss] * steps)
     first, *middle, last = right = [descent.value(at) for at in path]
     late = "The loss after the last update is missing: compute it anew."
     early = "The first loss is missing: the one before any update."
+    rounded = [np.round(right, digits).tolist() for digits in range(5)]
     other = "losses does not belong to this loss: the same value each time."
     slips = [
         (late, right[:-1], [first, *middle, middle[-1]]),
@@ -73,55 +86,78 @@ def train_ab(rng, n, k, examples):
         ("Only the last loss: append one in each step.", [last]),
         (NO_HALF, [2 * loss for loss in right]),
         (other, [first] * len(right)),
+        ("Note the losses as they are, not rounded.", nearest(rounded)),
     ]
     read = Losses(f"{len(right)} losses for {steps} steps", EACH, ITEM)
     otherwise = "One loss before each update, and one after the last."
     said = {"say": read.say, "where": TRAIN, "tol": 1e-5}
+    bounces = _turned(rng, 0.5)  # at such a rate
+    far = 1.6 / np.linalg.norm(bounces[-1], 2) ** 2
     return [
         Training(given, descent, lr, steps, knob="steps"),
         Case(right, slips, otherwise, part=read, **said),
+        Training(bounces, _descent(*bounces), far, 7, knob="steps"),
     ]
 
 
-# Rates, relative to the largest stable one, and steps; the right choice in each sweep.
+# The size of the start; rates, relative to the largest stable one, and steps; the
+# right choice in each sweep.
 SWEEPS = [
-    ([3, 0.02, 0.3, 5], 15),
-    ([0.3, 3, 0.02], 15),
-    ([1.6, 0.01], 45),
-    ([0.1, 0.05], 10),
-    ([0.02, 0.3, 3], 15),
+    (0.2, [3, 0.02, 0.3, 5], 15),
+    (0.2, [0.3, 1.2, 3], 20),
+    (0.2, [1.6, 0.01], 45),
+    (0.5, [1.8, 0.1], 8),
+    (1.5, [0.02, 0.5, 3], 15),
 ]
-BEST = [2, 0, 1, 0, 1]
+BEST = [2, 0, 1, 1, 0]
 GOES_ON = "Each run goes on where the last one ended: start all from A, B."
 # What each slip would choose there.
 CHOICES = [
-    ("min() over the curve hides a run that diverged: use the last loss.", "20001"),
+    ("min() over the curve hides a run that diverged: use the last loss.", "20000"),
     (GOES_ON, "00011", "01012"),
-    ("argmin takes nan for the smallest: make it infinite first.", "01002"),
-    ("A nan in front stays: every comparison with it is false.", "00001"),
+    ("argmin takes nan for the smallest: make it infinite first.", "02011"),
+    ("A nan in front stays: every comparison with it is false.", "00010"),
+    ("Each nan that is dropped moves the others up: keep its place.", "10010"),
+    ("That is the loss before the last update: losses[-1] is after it.", "20100"),
+    ("A mean over the curve counts how it began: use the last loss.", "21110"),
+    ("Not diverged is not yet best: compare the last losses.", "21100"),
     ("That is the first rate, always.", "00000"),
     ("That is the last rate, always.", "32112"),
-    ("That is the largest rate, always.", "31002"),
-    ("That is the largest loss or the smallest rate.", "12110"),
+    ("That is the largest rate, always.", "32002"),
+    ("That is the largest loss or the smallest rate.", "11100", "10110"),
 ]
+DRAWN = "That is from another start: hand A and B over, start=(A, B).", "20111", "21111"
+NONE_WON = "No rate has won, as each loss is nan: do all runs start from A, B?"
 
 
-@cases("4.3b", Number("the rate"), dtypes=BOTH[:1])
+def _rate(result, right=None, dtype=None):
+    """Read a rate, or None."""
+    return None if result is None else Number("the rate")(result)
+
+
+@cases("4.3b", _rate, dtypes=BOTH[:1])
 def best_rate(rng):
     """Compare what best_rate chooses in five small sweeps with the right choices."""
     given, sweeps = [], []
-    for relative, steps in SWEEPS:
-        A, B, z = _problem(rng, 6, 2, 8, scale=0.2)
+    for scale, relative, steps in SWEEPS:
+        A, B, z = _turned(rng, scale)
         sweeps.append([r / np.linalg.norm(z, 2) ** 2 for r in relative])
         given.append((A, B, z, {"rates": sweeps[-1], "steps": steps}))
 
     def choices(chosen, given):
+        hint = NO_RETURN if not any(chosen) else Hint(NONE_WON, SWEEP)
+        expect(None not in chosen, "None for the rate", "one of the rates", hint)
         return [_index(rate, rates) for rate, rates in zip(chosen, sweeps)]
 
     def say(choices):
         return f"in five sweeps, rates number {[i + 1 for i in choices]}"
 
-    slips = [(hint, *([*map(int, c)] for c in chosen)) for hint, *chosen in CHOICES]
+    def places(digits):
+        return [*map(int, digits)]
+
+    slips = [(hint, *map(places, chosen)) for hint, *chosen in CHOICES]
+    hint, *chosen = DRAWN
+    slips += [(hint, nearest([*map(places, chosen)]))]
     otherwise = "Of the losses after the last update, that of the rate is the smallest."
     return Case(BEST, slips, otherwise, given, choices, say=say, where=SWEEP)
 
@@ -131,6 +167,9 @@ def _index(rate, rates):
     hint = "Return the rate itself: neither its place in the list, nor its loss."
     expect(index is not None, f"{rate:.4g}", "one of the rates", Hint(hint, SWEEP))
     return index
+
+
+TRIED = [0.0025, 0.01, 0.0026, 0.00265]
 
 
 @asked("4.4")
@@ -146,10 +185,10 @@ def largest_lr_autoencoder(curvature):
         ("The curvature is not to be squared.", 2 / c**2),
         ("No square root: the curvature is c already.", 2 / c**0.5),
         ("That is the limit at the flattest minimum; here c is given.", 1.022 * 2 / c),
-        ("That is a rate of the sweep, no prediction: use curvature.", 0.0025, 0.01),
+        ("That is a rate of the lab, no prediction: use curvature.", *TRIED),
     ]
     otherwise = "It is 2 divided by the largest curvature."
-    return number_to_find(2 / c, slips, otherwise, where=CURVATURE, tol=0.015)
+    return number_to_find(2 / c, slips, otherwise, where=CURVATURE, tol=0.005)
 
 
 @cases("4.5", ENCODER, sizes=[(6, 2), (7, 3)], dtypes=BOTH)
@@ -157,19 +196,25 @@ def best_encoder(rng, n, k):
     """Compare best_encoder with the pseudo-inverse by NumPy."""
     A = rng.normal(size=(n, k)) * np.arange(1, k + 1)
     unit = A.T / (A**2).sum(axis=0)[:, None]
+    both = A.T @ A
+    entries = "1 / … and ** -1 are entry by entry: a matrix inverse is another thing."
     slips = [
-        ("A.T alone: (AᵀA)⁻¹ is missing, as A is not orthonormal.", A.T),
-        ("A.T and a scale: (AᵀA)⁻¹ is a matrix.", A.T / (A**2).sum()),
-        ("A.T with unit length: the columns are not orthogonal.", unit),
-        ("(AᵀA)⁻¹ is to be multiplied, not left as AᵀA.", A.T @ A @ A.T),
-        ("Q.T alone: R⁻¹ is missing.", np.linalg.qr(A)[0].T),
+        ("A.T alone would do, if A.T @ A were the identity: it is not.", A.T),
+        ("No single scale will do: A.T @ A is a matrix.", A.T / (A**2).sum()),
+        ("Columns of unit length are not yet orthogonal: A.T @ A counts.", unit),
+        ("Multiplying by A.T @ A makes it worse: it is to be undone.", both @ A.T),
+        ("Q.T alone: R is to be undone, too.", np.linalg.qr(A)[0].T),
+        (entries, both**-1 @ A.T, 1 / A.T),
     ]
 
     def say(B):
         rest = np.linalg.norm(B @ A - np.eye(len(B)))
         return f"‖B A − 1‖ = {rest:.4f}, size of B {np.linalg.norm(B):.4f}"
 
-    otherwise = "It is least squares: (AᵀA)⁻¹ Aᵀ, the pseudo-inverse of A."
+    otherwise = (
+        "At the best y, the gradient of ½ ‖x − A y‖² by y is 0: what is it, and "
+    )
+    otherwise += "which y does that give? B is what x is multiplied by."
     return Case(np.linalg.pinv(A), slips, otherwise, (A,), say=say)
 
 

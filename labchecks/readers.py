@@ -15,6 +15,7 @@ from labchecks.student import ELSEWHERE, Hint, Wrong, kind
 
 STEP = "lab 01, One step"
 NO_RETURN = "Nothing comes back: is the last line, return, missing?"
+ARRAY = "That is NumPy's: stay with torch, or make a tensor by torch.from_numpy(…)."
 DETACH = Hint("Return it detached, x.detach(), or it keeps its graph.", STEP)
 TRANSPOSED = "It is transposed: compare with the shape that the exercise names."
 DTYPE = "Create it with the dtype of what is handed in, dtype=x.dtype."
@@ -70,6 +71,7 @@ class Matrix(NamedTuple):
         expected = f"{self.name} of shape {right.shape}"
         is_tensor = dtype is None or isinstance(result, torch.Tensor)
         hint = NO_RETURN if result is None else self.hint
+        hint = ARRAY if isinstance(result, np.ndarray) else hint
         wanted = f"a tensor of shape {right.shape}"
         expect(is_tensor, f"{kind(result)} for {self.name}", wanted, hint)
         expect(result is not None, f"None for {self.name}", expected, hint)

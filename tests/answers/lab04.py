@@ -1,6 +1,7 @@
 """Answers to the exercises of lab 04."""
 
 import numpy as np
+import torch
 
 from tests.answers import Exercise
 
@@ -151,6 +152,55 @@ def train_ab(A, B, z, steps, lr):
             [("loss.item()", "loss"), (".item())\n    return", ")\n    return")],
             "whole graph",
         ),
+        (
+            [
+                (
+                    "        loss.back",
+                    "        if losses[-1] > min(losses):\n            break\n"
+                    "        loss.back",
+                )
+            ],
+            "ends early",
+        ),
+        (
+            """
+def train_ab(A, B, z, steps, lr):
+    A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+    losses = []
+    for step in range(steps + 1):
+        loss = ((z - A @ (B @ z)) ** 2).sum() / 2
+        losses.append(loss.item())
+        if losses[-1] == min(losses):
+            best = A.detach().clone(), B.detach().clone()
+        if step < steps:
+            loss.backward()
+            with torch.no_grad():
+                A -= lr * A.grad
+                B -= lr * B.grad
+            A.grad = B.grad = None
+    return *best, losses
+""",
+            "the best is kept",
+        ),
+        (
+            [
+                ("lr * A.grad", "lr * A.grad / z.shape[1]"),
+                ("lr * B.grad", "lr * B.grad / z.shape[1]"),
+            ],
+            "in the step",
+        ),
+        (
+            [(RETURN, "return A.detach(), B.detach(), [round(x, 2) for x in losses]")],
+            "not rounded",
+        ),
+        (
+            [(RETURN, "return A.detach(), B.detach(), [round(x) for x in losses]")],
+            "not rounded",
+        ),
+        (
+            [(RETURN, "return A.detach().numpy(), B.detach().numpy(), losses")],
+            "from_numpy",
+        ),
         ([(" / 2", "")], "½ is missing"),
         ([("** 2).sum() / 2", "** 2).mean()")], "not a mean"),
         ([("            A -= lr * A.grad\n", "")], "A never moves"),
@@ -251,6 +301,46 @@ def best_rate(A, B, z, rates, steps, **options):
             ],
             "nan in front",
         ),
+        (
+            [
+                ('.nan_to_num(nan=float("inf"))', ""),
+                ("last.argmin()", "last[~last.isnan()].argmin()"),
+            ],
+            "moves the others",
+        ),
+        ([("losses[-1]", "losses[-2]")], "before the last update"),
+        ([("losses[-1].nan", "losses.mean(dim=0).nan")], "how it began"),
+        ([("start=(A, B)", "seed=0")], "another start"),
+        ([("start=(A, B)", "seed=3")], "another start"),
+        (
+            [
+                (
+                    "rates[int(last.argmin())]",
+                    "max(r for r, bad in zip(rates, run.diverged) if not bad)",
+                )
+            ],
+            "not yet best",
+        ),
+        ([("    return", "    best =")], "return"),
+        (
+            """
+def best_rate(A, B, z, rates, steps):
+    A, B = A.clone().requires_grad_(), B.clone().requires_grad_()
+    best, smallest = None, float("inf")
+    for lr in rates:
+        for _ in range(steps):
+            (0.5 * torch.norm(z - A @ B @ z) ** 2).backward()
+            with torch.no_grad():
+                A -= lr * A.grad
+                B -= lr * B.grad
+            A.grad = B.grad = None
+        last = (0.5 * torch.norm(z - A @ B @ z) ** 2).item()
+        if last < smallest:
+            best, smallest = lr, last
+    return best
+""",
+            "do all runs start",
+        ),
         ([("rates[int(last.argmin())]", "rates[0]")], "first rate"),
         ([("rates[int(last.argmin())]", "rates[-1]")], "last rate"),
         ([("rates[int(last.argmin())]", "max(rates)")], "largest rate"),
@@ -304,7 +394,7 @@ def best_rate(A, B, z, rates, steps):
 CURVATURE = 760.0
 RATE = Exercise(
     "largest_lr_autoencoder",
-    [2 / CURVATURE, 0.00263, np.float32(2 / CURVATURE), 0.0026],
+    [2 / CURVATURE, 0.00263, np.float32(2 / CURVATURE), torch.tensor(2 / CURVATURE)],
     [
         (1 / CURVATURE, "not 1 / c"),
         (1 / (2 * CURVATURE), "not 1 / (2 c)"),
@@ -316,6 +406,9 @@ RATE = Exercise(
         (1 / 371.92, "flattest"),
         (0.0025, "no prediction"),
         (0.01, "no prediction"),
+        (0.0026, "no prediction"),
+        (0.00265, "no prediction"),
+        (0.0027, "flattest"),
         (0.0, "2 divided by"),
         ("2 / 760", "one number"),
     ],
@@ -345,25 +438,27 @@ def best_encoder(A):
     ],
     [
         ([("torch.linalg.pinv(A)", "A.T")], "A.T alone"),
-        ([("torch.linalg.pinv(A)", "A.T / (A ** 2).sum()")], "a scale"),
+        ([("torch.linalg.pinv(A)", "A.T / (A ** 2).sum()")], "single scale"),
         (
             [("torch.linalg.pinv(A)", "A.T / (A ** 2).sum(dim=0)[:, None]")],
             "unit length",
         ),
         ([("torch.linalg.pinv(A)", "torch.linalg.pinv(A).T")], "transposed"),
         ([("torch.linalg.pinv(A)", "torch.linalg.inv(A.T @ A)")], "one matrix B"),
-        ([("torch.linalg.pinv(A)", "A.T @ A @ A.T")], "not left as"),
+        ([("torch.linalg.pinv(A)", "A.T @ A @ A.T")], "to be undone"),
         ([("torch.linalg.pinv(A)", "torch.linalg.inv(A)")], "Two shapes"),
         ([("torch.linalg.pinv(A)", "torch.linalg.inv(A @ A)")], "Two shapes"),
-        ([("torch.linalg.pinv(A)", "torch.linalg.qr(A)[0].T")], "R⁻¹ is missing"),
-        ([("torch.linalg.pinv(A)", "torch.zeros(A.shape).T.to(A)")], "least squares"),
-        ([("torch.linalg.pinv(A)", "torch.ones(A.shape).T.to(A)")], "least squares"),
+        ([("torch.linalg.pinv(A)", "torch.linalg.qr(A)[0].T")], "R is to be undone"),
+        ([("torch.linalg.pinv(A)", "(A.T @ A) ** -1 @ A.T")], "entry by entry"),
+        ([("torch.linalg.pinv(A)", "1 / A.T")], "entry by entry"),
+        ([("torch.linalg.pinv(A)", "torch.zeros(A.shape).T.to(A)")], "which y does"),
+        ([("torch.linalg.pinv(A)", "torch.ones(A.shape).T.to(A)")], "which y does"),
         (
             [("torch.linalg.pinv(A)", "torch.linalg.pinv(A).requires_grad_()")],
             "detached",
         ),
         ([("torch.linalg.pinv(A)", "torch.linalg.pinv(A).double()")], "dtype of what"),
-        ([("torch.linalg.pinv(A)", "np.linalg.pinv(A.numpy())")], "one matrix B"),
+        ([("torch.linalg.pinv(A)", "np.linalg.pinv(A.numpy())")], "from_numpy"),
     ],
 )
 
