@@ -53,6 +53,7 @@ ARGUMENTS = Hint("The function must take the arguments that the exercise names."
 CAUSES = {
     r"leaf Variable that requires grad.*in-place": NO_GRAD,
     r"[Oo]nly Tensors of floating point": WHOLE,
+    r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
     r"does not require grad": UNRECORDED,
     r"NoneType": LOST,
     r"backward through the graph a second time": ONCE,

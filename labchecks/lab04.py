@@ -73,7 +73,7 @@ def autoencoder_loss(rng, n, k, examples):
 def train_ab(rng, n, k, examples):
     """Follow train_ab for some steps, up and down again too; compare its losses."""
     given, lr, steps = _problem(rng, n, k, examples), 0.01, 4
-    descent = _descent(*given, mean=SHORT)
+    descent = _descent(*given, SHORT)
     path = descent.path(lr, [descent.loss] * steps)
     first, *middle, last = right = [descent.value(at) for at in path]
     late = "The loss after the last update is missing: compute it anew."
@@ -96,7 +96,7 @@ def train_ab(rng, n, k, examples):
     return [
         Training(given, descent, lr, steps, knob="steps"),
         Case(right, slips, otherwise, part=read, **said),
-        Training(bounces, _descent(*bounces), far, 7, knob="steps"),
+        Training(bounces, _descent(*bounces, SHORT), far, 7, knob="steps"),
     ]
 
 

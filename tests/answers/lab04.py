@@ -27,6 +27,7 @@ def autoencoder_loss(A, B, z):
 """,
     ],
     [
+        ([(" ** 2", "^2")], "write ** 2"),
         ([(" / 2", "")], "½ is missing"),
         ([(".sum() / 2", ".mean()")], "not a mean"),
         ([(".sum()", ".mean()")], "not a mean"),
