@@ -53,6 +53,12 @@ ARGUMENTS = Hint("The function must take the arguments that the exercise names."
 CAUSES = {
     r"leaf Variable that requires grad.*in-place": NO_GRAD,
     r"[Oo]nly Tensors of floating point": WHOLE,
+    r"could not infer output dtype": Hint(
+        "A mean needs numbers that are not whole, nor True or False: .double().mean()."
+    ),
+    r"'float' object has no attribute": Hint(
+        "That is a plain number already: take the tensor, and .item() last."
+    ),
     r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
     r"does not require grad": UNRECORDED,
     r"NoneType": LOST,

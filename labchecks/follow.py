@@ -17,6 +17,8 @@ from labchecks.student import Hint, Wrong
 
 CLEAR = "lab 01, What if you forget to clear?"
 UNCLEARED = Hint("The gradients are not cleared: backward() adds to them.", CLEAR)
+MOMENTUM = "That is momentum: a plain step takes lr times this gradient alone."
+SIGNS = "Each entry moves by lr, as in Adam: the step is lr times the gradient."
 ALIKE = "Columns that start alike get the same gradient, and stay alike for ever."
 MANY = 300  # steps, so short that a loop with a stop would see no progress
 STOPS = Hint(
@@ -99,6 +101,10 @@ class Descent(NamedTuple):
         def on(loss):
             return loss if isinstance(loss, list) else [self.other(loss)] * steps
 
+        def signs():
+            moves = [lr * np.sign(g) for g in self.gradient(self.start)]
+            return [[p - move for p, move in zip(self.start, moves)]]
+
         def partly():
             some = itertools.product((0, 1), repeat=len(self.names))
             return [end for keep in some for end in ends(book * steps, keep=keep)()]
@@ -117,6 +123,9 @@ class Descent(NamedTuple):
         slips += [(TOGETHER, ends(book * steps, in_turn=True))]
         if steps > 1:
             slips += [(UNCLEARED, ends(book * steps, keep=1)), (PARTLY, partly)]
+            slips += [(MOMENTUM, ends(book * steps, keep=0.9))]
+        else:
+            slips += [(SIGNS, signs)]
         return slips + [
             (ignored, ends(book * 100)),
             (ignored, ends(book * 1000)),

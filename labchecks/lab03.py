@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from scipy.special import softmax
+from torch.nn import functional
 
 from labchecks.cases import BOTH, Case, asked, cases
 from labchecks.follow import Descent, Drawn, Training
@@ -24,9 +24,14 @@ BEFORE = Hint("b1 is added after the relu: it belongs inside.", PASS)
 NO_RELU = Hint("The relu between the layers is missing.", PASS)
 RELU_TWICE = Hint("The logits must be free to be negative: no relu on them.", PASS)
 BEND = Hint("The hidden units are relu: another bend is used.", PASS)
+BENDS = torch.sigmoid, torch.tanh, functional.gelu, functional.leaky_relu
 NO_BIAS = Hint("The biases are not added.", PASS)
 SUM = Hint("The loss is the mean over the rows, not their sum.", ENTROPY)
 SQUARES = Hint("The loss is the cross-entropy, not squared differences.", ENTROPY)
+LOG_P = Hint("nll_loss takes log-probabilities: cross_entropy takes logits.", ENTROPY)
+NO_LOG = Hint("The mean of −p: the logarithm is missing.", ENTROPY)
+DOWN = Hint("The softmax goes along each row, over the classes: dim=1.", ENTROPY)
+AGAIN = Hint("The loss is a mean already: no second division by the rows.", ENTROPY)
 WEIGHTS = Hint("All rows count alike: leave the weights of the classes out.", ENTROPY)
 BATCHES = Hint("Each step is on all rows: no batches here, one step an epoch.", PASS)
 HIDDEN = Hint("W1 and b1 never move: is the hidden layer detached?", DEAD)
@@ -49,13 +54,16 @@ def _floats(result, right=None, dtype=None):
 
 def _descent(X, y, start):
     data, targets, n = torch.tensor(X), torch.tensor(y), len(y)
-    cross_entropy = torch.nn.functional.cross_entropy
+    cross_entropy = functional.cross_entropy
     wanted = torch.eye(len(start[-1]), dtype=data.dtype)[targets]
 
     counts = torch.bincount(targets, minlength=wanted.shape[1]).clamp(min=1)
 
     def entropy(network, **options):
         return lambda *params: cross_entropy(network(*params), targets, **options)
+
+    def picked(network):
+        return lambda *params: -network(*params)[wanted == 1].mean()
 
     def squares(network):
         return lambda *params: ((network(*params) - wanted) ** 2).mean()
@@ -74,15 +82,24 @@ def _descent(X, y, start):
 
     slips = [
         (SUM, n),
+        (AGAIN, 1 / n),
+        (LOG_P, picked(right)),
+        (NO_LOG, picked(shares)),
+        (DOWN, picked(lambda *params: right(*params).log_softmax(dim=0))),
         (WEIGHTS, entropy(right, weight=1 / counts.to(data))),
         (TOO_MANY, entropy(shares)),
         (BEFORE, entropy(late)),
         (NO_RELU, bent(lambda t: t)),
         (RELU_TWICE, entropy(lambda *params: right(*params).relu())),
-        (BEND, bent(torch.sigmoid), bent(torch.tanh)),
+        (BEND, *map(bent, BENDS)),
         (SQUARES, squares(right), squares(shares)),
     ]
     return Descent(("W1", "b1", "W2", "b2"), start, entropy(right), slips)
+
+
+def _scaled(data):
+    """Return the data standardised, in two ways."""
+    return [(data - data.mean(0)) / data.std(0, ddof=ddof) for ddof in (0, 1)]
 
 
 def _flat_biases(result):
@@ -135,8 +152,9 @@ def mlp_train(rng, n, inputs, classes, apart=False):
             some = [slice(i, i + size) for i in range(0, n, size)]
             return [_descent(X[rows], y[rows], start).loss for rows in some]
 
+        scaled = [_descent(each, y, start).loss for each in _scaled(X)]
         more = [(STUCK, book.without(1, 3)), (HIDDEN, book.without(0, 1))]
-        more += [(BATCHES, *map(batches, (1, 10, 16, 20, 32, 50)))]
+        more += [(SCALED, *scaled), (BATCHES, *map(batches, (1, 10, 16, 20, 32, 50)))]
         return book._replace(slips=[*book.slips, *more])
 
     start = _DrawnLayers(draw, OTHER_START)
@@ -153,15 +171,12 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     y = (Z.argmax(axis=1) + (np.arange(n) >= hits)) % classes
     book, right = _descent(data, y, params), hits / n
     loss, no_b1, no_b2 = book.value(params), 0 * b1, 0 * b2
-    shares = softmax(Z, axis=1)[np.arange(n), y]
     networks = [W1, no_b1, W2, no_b2], [W1, b1, W2, no_b2], [W1, no_b1, W2, b2]
-    scaled = [(data - data.mean(0)) / data.std(0, ddof=ddof) for ddof in (0, 1)]
     losses = [
         *book.values(),
-        (SCALED, *(_descent(X, y, params).value(params) for X in scaled)),
+        (SCALED, *(_descent(X, y, params).value(params) for X in _scaled(data))),
         (NO_BIAS, *map(book.value, networks)),
         ("The sign of the loss is lost: it is −log p.", -loss),
-        ("The mean of −p: the logarithm is missing.", -shares.mean()),
         ("They come back in the wrong order.", right),
     ]
     counts = [

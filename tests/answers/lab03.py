@@ -59,6 +59,10 @@ def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None, hidden=12)
 
 CROSS = "torch.nn.functional.cross_entropy(logits, targets)"
 STEP = LOOP[LOOP.index("        logits") : LOOP.index("    return")]
+UPDATE = LOOP[LOOP.index("        with torch.no_grad") : LOOP.index("    return")]
+OPTIMISED = "        optimiser.step()\n        optimiser.zero_grad()\n"
+BENDS = ["torch.tanh", "torch.sigmoid"]
+BENDS += ["torch.nn.functional.gelu", "torch.nn.functional.leaky_relu"]
 FOR_BATCHES = """        for i in range(0, len(data), {}):
             rows, labels = data[i : i + {}], targets[i : i + {}]
 """
@@ -134,8 +138,45 @@ TRAIN = Exercise(
         ([(LOGITS, "(torch.relu(data @ W1) + b1) @ W2 + b2")], "after the relu"),
         ([(LOGITS, "(data @ W1 + b1) @ W2 + b2")], "relu between"),
         ([(LOGITS, f"torch.relu({LOGITS})")], "no relu on them"),
-        ([("torch.relu", "torch.tanh")], "another bend"),
-        ([("torch.relu", "torch.sigmoid")], "another bend"),
+        *(([("torch.relu", bend)], "another bend") for bend in BENDS),
+        ([(CROSS, "torch.nn.functional.nll_loss(logits, targets)")], "takes log-prob"),
+        (
+            [(CROSS, "torch.nn.functional.nll_loss(logits.softmax(1), targets)")],
+            "logarithm is missing",
+        ),
+        (
+            [(CROSS, "torch.nn.functional.nll_loss(logits.log_softmax(0), targets)")],
+            "along each row",
+        ),
+        ([("-= lr", "-= lr / len(data)")], "mean already"),
+        *(
+            (
+                [
+                    (
+                        "    inputs",
+                        f"    data = (data - data.mean(0)) / data.std({ddof})\n"
+                        "    inputs",
+                    )
+                ],
+                "as they are handed in",
+            )
+            for ddof in ("0", "0, correction=0")
+        ),
+        ([("p.grad\n", "p.grad.sign()\n")], "as in Adam"),
+        *(
+            (
+                [
+                    ("    for _", f"    optimiser = {maker}\n    for _"),
+                    (UPDATE, OPTIMISED),
+                ],
+                hint,
+            )
+            for maker, hint in (
+                ("torch.optim.Adam(params, lr)", "as in Adam"),
+                ("torch.optim.SGD(params, lr, momentum=0.9)", "momentum"),
+            )
+        ),
+        ([("loss.back", "loss.item().back")], "plain number already"),
         ([("targets)\n", "targets, reduction='sum')\n")], "not their sum"),
         ([("in params:\n", "in (b1, W2, b2):\n")], "W1 never moves"),
         ([("in params:\n", "in (W1, W2, b2):\n")], "b1 never moves"),
@@ -288,8 +329,14 @@ def evaluate(data, targets, *params):
         ),
         ([("torch.relu", "")], "relu between"),
         ([("+ b2\n", "+ b2\n    logits = logits.relu()\n")], "no relu on them"),
-        ([("torch.relu", "torch.sigmoid")], "another bend"),
-        ([("torch.relu", "torch.tanh")], "another bend"),
+        *(([("torch.relu", bend)], "another bend") for bend in BENDS),
+        ([(CROSS, "torch.nn.functional.nll_loss(logits, targets)")], "takes log-prob"),
+        (
+            [(CROSS, "torch.nn.functional.nll_loss(logits.log_softmax(0), targets)")],
+            "along each row",
+        ),
+        ([("loss.item()", "loss.item() / len(data)")], "mean already"),
+        ([("right.double()", "right")], "True or False"),
         ([(CROSS, "((logits - torch.eye(len(b2))[targets]) ** 2).mean()")], "squared"),
         (
             [
