@@ -61,6 +61,7 @@ CAUSES = {
     ),
     r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
     r"does not require grad": UNRECORDED,
+    r"NoneType.*'append'": Hint("losses.append(…) stands alone: it returns None."),
     r"NoneType": LOST,
     r"backward through the graph a second time": ONCE,
     r"modified by an inplace operation": CHANGED,

@@ -23,6 +23,7 @@ THREE = Hint("Return three things: A, B and the list of losses.", TRAIN)
 EACH = Hint("losses is a list with one number for each step, and one more.", TRAIN)
 ITEM = Hint("Append loss.item(): a loss tensor keeps its whole graph.", CLEAR)
 TRAINED = Tensors(("A", "B"), THREE, with_losses=True)
+SEVERAL = Hint("lstsq returns several things: the first is .solution.")
 ENCODER = Matrix("B", "Return one matrix B, of shape (k, n).")
 
 
@@ -59,10 +60,13 @@ def autoencoder_loss(rng, n, k, examples):
     """Compare autoencoder_loss with the formula, and its gradient with autograd's."""
     A, B, z = given = _problem(rng, n, k, examples)
     by_book, E = _descent(*given), z - A @ (B @ z)
-    right, size = by_book.value([A, B]), np.abs(E).sum()
+    right, size, largest = by_book.value([A, B]), np.abs(E).sum(), np.linalg.norm(E, 2)
+    spectral = "norm(…, 2) of a matrix is its largest singular value: leave the 2 out."
     slips = [
         (SQUARE, (right / 2) ** 0.5),
         ("The differences are to be squared.", size / 2, size, E.sum() / 2),
+        ("Square each difference first, then add up.", E.sum() ** 2 / 2),
+        (spectral, largest**2 / 2),
         ("Compare the copies with z: z − A B z.", ((A @ B @ z) ** 2).sum() / 2),
     ]
     otherwise = "It is ½ ‖z − A B z‖², added up over all entries."
@@ -85,6 +89,7 @@ def train_ab(rng, n, k, examples):
         (early, right[1:], [*middle, last, last]),
         ("Only the last loss: append one in each step.", [last]),
         (NO_HALF, [2 * loss for loss in right]),
+        (MEAN, *([loss / n for loss in right] for n in (examples, n * examples))),
         (other, [first] * len(right)),
         ("Note the losses as they are, not rounded.", nearest(rounded)),
     ]
@@ -103,30 +108,31 @@ def train_ab(rng, n, k, examples):
 # The size of the start; rates, relative to the largest stable one, and steps; the
 # right choice in each sweep.
 SWEEPS = [
-    (0.2, [3, 0.02, 0.3, 5], 15),
-    (0.2, [0.3, 1.2, 3], 20),
+    (0.2, [30, 0.1, 0.3, 1.2], 6),
+    (0.5, [0.2, 1.3, 30], 9),
     (0.2, [1.6, 0.01], 45),
     (0.5, [1.8, 0.1], 8),
-    (1.5, [0.02, 0.5, 3], 15),
+    (1.5, [0.02, 0.5, 3], 8),
 ]
-BEST = [2, 0, 1, 1, 0]
+BEST = [3, 0, 1, 1, 0]
 GOES_ON = "Each run goes on where the last one ended: start all from A, B."
-# What each slip would choose there.
-CHOICES = [
-    ("min() over the curve hides a run that diverged: use the last loss.", "20000"),
-    (GOES_ON, "00011", "01012"),
-    ("argmin takes nan for the smallest: make it infinite first.", "02011"),
-    ("A nan in front stays: every comparison with it is false.", "00010"),
-    ("Each nan that is dropped moves the others up: keep its place.", "10010"),
-    ("That is the loss before the last update: losses[-1] is after it.", "20100"),
-    ("A mean over the curve counts how it began: use the last loss.", "21110"),
-    ("Not diverged is not yet best: compare the last losses.", "21100"),
-    ("That is the first rate, always.", "00000"),
-    ("That is the last rate, always.", "32112"),
-    ("That is the largest rate, always.", "32002"),
-    ("That is the largest loss or the smallest rate.", "11100", "10110"),
-]
-DRAWN = "That is from another start: hand A and B over, start=(A, B).", "20111", "21111"
+# What each slip would choose there, in one of its forms.
+CHOICES = {
+    "min() over the curve hides a run that diverged: use the last loss.": "31000 31100",
+    GOES_ON: "00011 01011 01012",
+    "argmin takes nan for the smallest: make it infinite first.": "02012",
+    "A nan in front stays: every comparison with it is false.": "00010",
+    "Each nan that is dropped moves the others up: keep its place.": "20010",
+    "That is the loss before the last update: losses[-1] is after it.": "30100",
+    "A mean over the curve counts how it began: use the last loss.": "31110",
+    "Not diverged is not yet best: compare the last losses.": "31101",
+    "Another start: hand A and B over, start=(A, B).": "20111 21111 30111 31111",
+    "Another number of steps: num_epochs=steps.": "20110",
+    "That is the first rate, always.": "00000",
+    "That is the last rate, always.": "32112",
+    "That is the largest rate, always.": "02002",
+    "That is the largest loss or the smallest rate.": "11101 10110",
+}
 NONE_WON = "No rate has won, as each loss is nan: do all runs start from A, B?"
 
 
@@ -155,9 +161,10 @@ def best_rate(rng):
     def places(digits):
         return [*map(int, digits)]
 
-    slips = [(hint, *map(places, chosen)) for hint, *chosen in CHOICES]
-    hint, *chosen = DRAWN
-    slips += [(hint, nearest([*map(places, chosen)]))]
+    slips = [
+        (hint, nearest([*map(places, chosen.split())]))
+        for hint, chosen in CHOICES.items()
+    ]
     otherwise = "Of the losses after the last update, that of the rate is the smallest."
     return Case(BEST, slips, otherwise, given, choices, say=say, where=SWEEP)
 
@@ -215,7 +222,8 @@ def best_encoder(rng, n, k):
         "At the best y, the gradient of ½ ‖x − A y‖² by y is 0: what is it, and "
     )
     otherwise += "which y does that give? B is what x is multiplied by."
-    return Case(np.linalg.pinv(A), slips, otherwise, (A,), say=say)
+    odd = [(lambda result: hasattr(result, "solution"), SEVERAL)]
+    return Case(np.linalg.pinv(A), slips, otherwise, (A,), say=say, odd=odd)
 
 
 prediction, outcome = predictions(

@@ -168,7 +168,11 @@ class Loss(NamedTuple):
         """Return the gradients for the first two arguments: a ``part``."""
         hint = "The graph is cut: no .detach(), .data or no_grad here."
         expect(result.requires_grad, "no graph", "a loss with a gradient", hint)
-        found = torch.autograd.grad(result, given[:2], materialize_grads=True)
+        try:
+            found = torch.autograd.grad(result, given[:2], materialize_grads=True)
+        except RuntimeError:  # in this very graph, backward has been
+            hint = "Return the loss, and leave backward() to the one who calls."
+            raise Wrong("a graph that is used up", "a loss alone", hint) from None
         return [gradient.detach().double().numpy() for gradient in found]
 
     @staticmethod

@@ -28,6 +28,26 @@ def autoencoder_loss(A, B, z):
     ],
     [
         ([(" ** 2", "^2")], "write ** 2"),
+        (
+            [("((z - A @ (B @ z)) ** 2).sum()", "(z - A @ (B @ z)).sum() ** 2")],
+            "Square each",
+        ),
+        (
+            [
+                (
+                    "((z - A @ (B @ z)) ** 2).sum()",
+                    "torch.linalg.norm(z - A @ (B @ z), 2) ** 2",
+                )
+            ],
+            "largest singular value",
+        ),
+        (
+            [
+                ("    return", "    loss ="),
+                ("/ 2", "/ 2\n    loss.backward()\n    return loss"),
+            ],
+            "leave backward()",
+        ),
         ([(" / 2", "")], "½ is missing"),
         ([(".sum() / 2", ".mean()")], "not a mean"),
         ([(".sum()", ".mean()")], "not a mean"),
@@ -210,6 +230,14 @@ def train_ab(A, B, z, steps, lr):
         ([("        with torch.no_grad():\n", "        if True:\n")], "no_grad"),
         ([("A -= lr", "A = A - lr"), ("B -= lr", "B = B - lr")], "lost a tensor"),
         ([("lr * ", "0.001 * ")], "lr is ignored"),
+        ([("losses.append(loss.i", "losses = losses.append(loss.i")], "stands alone"),
+        *(
+            (
+                [(RETURN, f"{RETURN[:-6]}[x / {count} for x in losses]")],
+                "not a mean",
+            )
+            for count in ("z.shape[1]", "z.numel()")
+        ),
         ([(RETURN, "return A, B, losses")], "detached"),
         ([(RETURN, "return A.detach(), B.detach()")], "three things"),
         ([(RETURN, "return B.detach(), A.detach(), losses")], "wrong order"),
@@ -311,8 +339,15 @@ def best_rate(A, B, z, rates, steps, **options):
         ),
         ([("losses[-1]", "losses[-2]")], "before the last update"),
         ([("losses[-1].nan", "losses.mean(dim=0).nan")], "how it began"),
-        ([("start=(A, B)", "seed=0")], "another start"),
-        ([("start=(A, B)", "seed=3")], "another start"),
+        *(([("start=(A, B)", f"seed={seed}")], "Another start") for seed in range(4)),
+        *(
+            ([("num_epochs=steps", f"num_epochs={count}")], "Another number")
+            for count in (100, 1000)
+        ),
+        (
+            [("losses[-1].nan", "losses.min(dim=0).values.nan")],
+            "hides a run",
+        ),
         (
             [
                 (
@@ -439,6 +474,15 @@ def best_encoder(A):
     ],
     [
         ([("torch.linalg.pinv(A)", "A.T")], "A.T alone"),
+        (
+            [
+                (
+                    "torch.linalg.pinv(A)",
+                    "torch.linalg.lstsq(A, torch.eye(len(A), dtype=A.dtype))",
+                )
+            ],
+            ".solution",
+        ),
         ([("torch.linalg.pinv(A)", "A.T / (A ** 2).sum()")], "single scale"),
         (
             [("torch.linalg.pinv(A)", "A.T / (A ** 2).sum(dim=0)[:, None]")],
