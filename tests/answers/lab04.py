@@ -491,7 +491,7 @@ def best_encoder(A):
         ([("torch.linalg.pinv(A)", "torch.linalg.pinv(A).T")], "transposed"),
         ([("torch.linalg.pinv(A)", "torch.linalg.inv(A.T @ A)")], "one matrix B"),
         ([("torch.linalg.pinv(A)", "A.T @ A @ A.T")], "to be undone"),
-        ([("torch.linalg.pinv(A)", "torch.linalg.inv(A)")], "Two shapes"),
+        ([("torch.linalg.pinv(A)", "torch.linalg.inv(A)")], "square matrix"),
         ([("torch.linalg.pinv(A)", "torch.linalg.inv(A @ A)")], "Two shapes"),
         ([("torch.linalg.pinv(A)", "torch.linalg.qr(A)[0].T")], "R is to be undone"),
         ([("torch.linalg.pinv(A)", "(A.T @ A) ** -1 @ A.T")], "entry by entry"),
