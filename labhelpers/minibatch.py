@@ -304,7 +304,7 @@ def _blamed_on(optimizer):
     try:
         yield
     except (TypeError, ValueError, RuntimeError) as error:
-        allowed = "a class of optimizers whose step needs no closure"
+        allowed = "a class of optimisers whose step needs no closure"
         require(False, "optimizer", f"{optimizer!r} ({error})", allowed)
 
 

@@ -39,9 +39,11 @@ matrix:  ## the labs and fast tests in many environments: docs/reproducibility.m
 render: .venv/test  ## run the labs and store their outputs
 	"$(BIN)/python" -m tools.render $(NOTEBOOKS)
 
-lint: .venv/test  ## check style and format, notebooks too
+lint: .venv/test  ## check style, format, spelling and links, notebooks too
 	"$(BIN)/python" -m ruff check
 	"$(BIN)/python" -m ruff format --check
+	"$(BIN)/python" -m codespell_lib
+	"$(BIN)/python" -m tools.documents
 
 bench: .venv/test  ## time the trainers beside their rivals, write BENCHMARKS.md (minutes)
 	TQDM_DISABLE=1 "$(BIN)/python" -m tools.bench $(BENCH_ARGS)
