@@ -16,7 +16,7 @@ HANDOUTS_ARGS ?=
 # where CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
 
-.PHONY: test quick shake matrix render lint bench mutants handouts grade class hub
+.PHONY: test quick shake matrix render gallery lint bench mutants handouts grade class hub
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -38,6 +38,9 @@ matrix:  ## the labs and fast tests in many environments: docs/reproducibility.m
 
 render: .venv/test  ## run the labs and store their outputs
 	"$(BIN)/python" -m tools.render $(NOTEBOOKS)
+
+gallery: .venv/test  ## copy four stored figures of the labs into the README
+	"$(BIN)/python" -m tools.gallery
 
 lint: .venv/test  ## check style, format, spelling and links, notebooks too
 	"$(BIN)/python" -m ruff check

@@ -19,8 +19,8 @@ from teaching.handing_out import students_zip
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
-MARKDOWN = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
-MARKDOWN += [ROOT / "data" / "README.md"]
+PLACES = ("*.md", "docs/*.md", "data/README.md", "tools/**/*.md")
+MARKDOWN = [path for place in PLACES for path in sorted(ROOT.glob(place))]
 PACKAGES = ("labchecks", "labhelpers", "teaching", "tools")
 GENERATED = {"notebooks/START.md"}  # by `make lab`; a link to it is right
 
@@ -174,7 +174,7 @@ def without_names(python):
     """Return the comments and sentences of Python code, each in its line."""
     kept = [""] * (len(python.splitlines()) + 1)
     for token in tokenize.generate_tokens(io.StringIO(python).readline):
-        if token.type == tokenize.COMMENT or " " in token.string.strip():
+        if " " in token.string.strip():  # else it is a name
             for i, line in enumerate(token.string.splitlines(), token.start[0]):
                 kept[i - 1] += line + " "
     return without_code(re.sub(r"\{[^{}\n]*\}", _blank, "\n".join(kept)))

@@ -5,7 +5,6 @@ this twice changes nothing.
 """
 
 import asyncio
-import base64
 import os
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
-README_PICTURE = ("01_factorisation.ipynb", "plateau-plot", ROOT / "docs/plateau.png")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
 FOLDED = {"source_hidden": True}  # of a cell that only draws
@@ -116,18 +114,6 @@ def renumber(cell):
             output.execution_count = cell.execution_count
 
 
-def save_readme_picture():
-    """Copy the picture that the README opens with out of its notebook."""
-    name, cell_id, picture = README_PICTURE
-    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
-    [cell] = [cell for cell in notebook.cells if cell.id == cell_id]
-    [png] = [
-        o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
-    ]
-    picture.parent.mkdir(exist_ok=True)
-    picture.write_bytes(base64.b64decode(png))
-
-
 def main(names):
     paths = [Path(name).resolve() for name in names] or sorted(
         NOTEBOOKS.glob("*.ipynb")
@@ -140,7 +126,6 @@ def main(names):
             sys.exit(f"{path.name} is unchanged: {error}")
         except KeyboardInterrupt:
             sys.exit(f"stopped: {path.name} is unchanged")
-    save_readme_picture()
 
 
 if __name__ == "__main__":

@@ -103,7 +103,8 @@ def test_what_people_read_is_spelt_the_british_way():
 
 
 def test_an_american_word_is_found_where_people_read():
-    markdown = "The colour,\nthe color, `center`\n\n```\nflavor\n```\n\n$labeled$\n"
+    markdown = "The colour,\nthe color, `center`\n\n```\nflavor\n```\n\n$labeled$\n\n"
+    markdown += "$$\nx \\text{ gray}\n$$\n"
     python = (
         'color = plots.color("color")  # the center of it\n'
         'raise ValueError(f"{color} is no flavor")\n'
