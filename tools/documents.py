@@ -142,10 +142,10 @@ def american_words(texts):
             capture_output=True,
             encoding="utf-8",
         )
-    lines = [line.removeprefix("./") for line in run.stdout.splitlines()]
+    lines = run.stdout.replace("\\", "/").splitlines()
     if (run.returncode == 0) == bool(lines):
         raise RuntimeError(f"codespell failed: {run.stderr}")
-    return sorted(line.replace("\\", "/") for line in lines)
+    return sorted(line.removeprefix("./") for line in lines)
 
 
 def texts():
