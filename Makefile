@@ -28,26 +28,20 @@ export GOMP_SPINCOUNT := 1000
 export MALLOC_TRIM_THRESHOLD_ := 268435456
 export MALLOC_MMAP_THRESHOLD_ := 33554432
 
-# JupyterLab asks nobody for news, for updates or, through npm, for language servers.
-SETTINGS := .jupyter/config/labconfig/default_setting_overrides.json
-NOTIFICATIONS := "fetchNews": "false", "checkForUpdates": false
-SERVERS := --LanguageServerManager.autodetect=False
-
-# Where nbgrader is installed too, its formgrader would complain that this is no course.
-FORMGRADER := nbgrader.server_extensions.formgrader
-SERVERS += --ServerApp.jpserver_extensions="{'$(FORMGRADER)': False}"
-
 # Looks at the version of Python; with arguments, sets up .venv and installs.
 SET_UP = "$(PYTHON)" tools/set_up.py
 
-.PHONY: help lab doctor cifar10 clean
+.PHONY: help lab present doctor cifar10 clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' \
 	    $(MAKEFILE_LIST)
 
 lab: .venv/lab  ## open JupyterLab on the labs; the first time, set up (some minutes)
-	"$(BIN)/python" -m jupyterlab $(SERVERS) $(LAB_ARGS) "$(LAB_DIR)"
+	"$(BIN)/python" tools/lab.py --folder "$(LAB_DIR)" $(LAB_ARGS)
+
+present: .venv/lab  ## the same, large enough for the last row of a lecture hall
+	"$(BIN)/python" tools/lab.py --present --folder "$(LAB_DIR)" $(LAB_ARGS)
 
 doctor: PYTHON := $(or $(wildcard $(BIN)/python $(BIN)/python.exe),$(PYTHON))
 doctor:  ## check that everything the labs need is there and works
@@ -62,14 +56,10 @@ clean:  ## remove what the other verbs made, .venv included; the labs stay
 	rm -rf build *.egg-info */build */*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(SETTINGS):
-	@mkdir -p $(@D)
-	@echo '{"@jupyterlab/apputils-extension:notification": {$(NOTIFICATIONS)}}' > $@
-
-.venv/lab: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+.venv/lab: pyproject.toml $(CONSTRAINTS)
 	@$(SET_UP) lab -c $(CONSTRAINTS) -e .
 
-.venv/cifar10: pyproject.toml $(CONSTRAINTS) | $(SETTINGS)
+.venv/cifar10: pyproject.toml $(CONSTRAINTS)
 	@$(SET_UP) cifar10 -c $(CONSTRAINTS) -e ".[cifar10]"
 
 # Verbs of teachers and maintainers. Students don't get that folder.

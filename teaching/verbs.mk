@@ -69,14 +69,14 @@ hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do th
 
 NEEDED := pyproject.toml teaching/pyproject.toml $(CONSTRAINTS)
 
-.venv/teach: $(NEEDED) | $(SETTINGS)
+.venv/teach: $(NEEDED)
 	@$(SET_UP) teach -c $(CONSTRAINTS) -e . -e teaching
 
-.venv/test: $(NEEDED) | $(SETTINGS)
+.venv/test: $(NEEDED)
 	@$(SET_UP) test,teach -c $(CONSTRAINTS) -e . -e "teaching[test]"
 
-.venv/mutants: $(NEEDED) | $(SETTINGS)
+.venv/mutants: $(NEEDED)
 	@$(SET_UP) mutants,test,teach -c $(CONSTRAINTS) -e . -e "teaching[mutants]"
 
-.venv/hub: $(NEEDED) | $(SETTINGS)
+.venv/hub: $(NEEDED)
 	@$(SET_UP) hub,teach -c $(CONSTRAINTS) -e . -e "teaching[hub]"

@@ -17,6 +17,15 @@ FILES = (
     "pyproject.toml",
     "tools/cifar10.py",
     "tools/doctor.py",
+    "tools/lab.py",
+    "tools/room/lab/custom/custom.css",
+    "tools/room/lab/custom/labs.css",
+    "tools/room/lab/jupyter_server_config.json",
+    "tools/room/lab/labconfig/default_setting_overrides.json",
+    "tools/room/lab/labconfig/page_config.json",
+    "tools/room/present/custom/custom.css",
+    "tools/room/present/lab/workspaces/default-37a8.jupyterlab-workspace",
+    "tools/room/start_page.md",
     "tools/set_up.py",
 )
 PAGE = "START-HERE.txt"

@@ -333,7 +333,7 @@ needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is missin
 def test_the_makefile_has_the_verbs_that_work_here(unpacked):
     helped = subprocess.check_output(["make", "help"], cwd=unpacked, text=True)
     verbs = re.findall(r"^make (\w+) +\S", helped, re.M)
-    assert verbs == ["help", "lab", "doctor", "cifar10", "clean"]
+    assert verbs == ["help", "lab", "present", "doctor", "cifar10", "clean"]
     for verb in verbs:
         said = subprocess.check_output(["make", "-n", verb], cwd=unpacked, text=True)
         assert "handouts" not in said
@@ -360,15 +360,15 @@ def test_make_lab_opens_on_the_copies_and_builds_nothing(unpacked, environment):
             start_new_session=True,
         )
     try:
-        address = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+"
+        address = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\S*\?token=\w+"
         url = wait_for(process, lambda: re.search(address, log.read_text()), log)[0]
-        url = url.replace("/lab?", "/api/contents?")
+        url = re.sub(r"/lab\S*\?", "/api/contents?", url)
         listing = wait_for(process, lambda: answer(url), log)
         names = {entry["name"] for entry in listing["content"]}
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
-    assert names == set(LABS)
+    assert names == {*LABS, "START.md"}
     # Only what was there: JupyterLab removes files of its own while it ends.
     assert {name: (unpacked / name).read_bytes() for name in before} == before
     assert not (unpacked / "handouts").exists()
