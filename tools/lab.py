@@ -2,9 +2,9 @@
 
     python tools/lab.py [--present] [--folder notebooks] [options of JupyterLab]
 
-Its settings are in tools/room/lab; those of ``--present``, in tools/room/present, come on
-top. It opens on a start page, START.md, which lists the labs and says where you stopped. All
-that the page knows of a lab comes from the notebook itself.
+Its settings are in tools/room/lab; those of ``--present``, in tools/room/present, come
+on top. It opens on a start page, START.md, which lists the labs and says where you
+stopped. All that the page knows of a lab comes from the notebook itself.
 """
 
 import argparse
@@ -26,6 +26,7 @@ TIME = re.compile(r"\*\*Time\.\*\* (\d+) minutes to read,\D*(\d+)")
 REFUTES = re.compile(r"^\*\*It refutes\.\*\* (.+)$", re.MULTILINE)
 EXERCISE = re.compile(r"\bExercise (\d+\.\d+[a-z]?) · \d+ min")
 RIGHT = re.compile(r"^Exercise (\d+\.\d+[a-z]?), \w+: right", re.MULTILINE)
+COLUMNS = "lab", "minutes: read + exercises", "it refutes", "right so far", "go on with"
 
 
 class Lab(NamedTuple):
@@ -98,10 +99,7 @@ def start_page(folder):
     if latest:
         lab = labs[latest]
         stopped += f" **You stopped at {lab.next}** of lab {lab.title}."
-    rows = [
-        "| lab | minutes: read + exercises | it refutes | right so far | go on with |"
-    ]
-    rows += ["| :-- | :-- | :-- | :-- | :-- |"]
+    rows = [f"| {' | '.join(COLUMNS)} |", "| :-- " * len(COLUMNS) + "|"]
     rows += [_row(lab) for lab in labs.values()]
     template = (ROOM / "start_page.md").read_text(encoding="utf-8")
     where = Path(folder).resolve()
