@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from labhelpers._bar import bar
 from labhelpers._require import require, require_count, require_number, require_tensor
 
 
@@ -19,7 +20,8 @@ class Trace(NamedTuple):
 
     ``params``: the parameters after the last update. ``losses``, of shape
     ``(steps + 1, *runs)``: ``losses[t]`` is the loss after t updates. ``diverged``, of
-    shape ``runs``: True where a loss became infinite or NaN.
+    shape ``runs``: True where a loss became infinite or NaN. After an interrupt (Ctrl-C
+    or the stop button) there are fewer losses; the last is that of ``params``.
 
     Examples
     --------
@@ -73,7 +75,8 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     -------
     Trace
         The parameters after the last update, ``steps + 1`` losses, and which runs
-        diverged. Divergence is a result: nothing is raised.
+        diverged. Divergence is a result: nothing is raised. An interrupt is none
+        either: what has been learned so far comes back, with its losses.
 
     Examples
     --------
@@ -87,16 +90,24 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     rates = _rates(lr, loss, params)
     each_run = torch.ones_like(loss)
     losses = loss.new_empty(steps + 1, *loss.shape)  # pieces would leave gaps in memory
-    for t in range(steps):
-        loss = loss_fn(*params)
-        losses[t] = loss.detach()
-        gradients = torch.autograd.grad(loss, params, each_run, materialize_grads=True)
-        if precondition is not None:
-            gradients = _directions(precondition, params, gradients)
-        with torch.no_grad():
-            for p, rate, gradient in zip(params, rates, gradients, strict=True):
-                p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient, at once
-    losses[steps] = loss_fn(*params).detach()
+    t = 0
+    try:
+        for t in bar(steps, doing="descent"):
+            loss = loss_fn(*params)
+            losses[t] = loss.detach()
+            gradients = torch.autograd.grad(
+                loss, params, each_run, materialize_grads=True
+            )
+            if precondition is not None:
+                gradients = _directions(precondition, params, gradients)
+            with torch.no_grad():
+                for p, rate, gradient in zip(params, rates, gradients, strict=True):
+                    p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient
+        t = steps
+    except KeyboardInterrupt:
+        print(f"Stopped after {t} of {steps} steps: the result is what came of them.")
+    losses = losses[: t + 1]
+    losses[t] = loss_fn(*params).detach()
     diverged = ~losses.isfinite().all(dim=0)
     return Trace(tuple(p.detach() for p in params), losses, diverged)
 

@@ -1,13 +1,12 @@
 """Many images: training on a batch of them at a time, from disk if need be."""
 
 import contextlib
-import os
 from typing import NamedTuple
 
 import torch
 from torch.nn.functional import mse_loss
-from tqdm.auto import tqdm
 
+from labhelpers._bar import bar
 from labhelpers._require import (
     require,
     require_array,
@@ -237,35 +236,35 @@ def train_autoencoder_minibatch(
     else:
         with _blamed_on(optimizer):
             stepper = optimizer([A.requires_grad_(), B.requires_grad_()], lr=lr)
-    losses, ratio, interrupted = [], None, False
-    batches = -(-n // batch_size)
+    losses, ratio, interrupted, batches = [], None, False, -(-n // batch_size)
     steps = num_epochs * batches
-    no_bars = bool(os.environ.get("TQDM_DISABLE"))  # overlooked in notebooks by tqdm
     try:
-        with tqdm(total=steps, unit="batch", disable=no_bars) as progress:
-            for _ in range(num_epochs):
-                for rows in torch.randperm(n, generator=g).tensor_split(batches):
-                    z, rate = _batch(images, rows, A), lr * (1 - len(losses) / steps)
-                    if scaled:
-                        A, loss = scaled_step(A, z, lr=rate)
-                    else:
-                        for group in stepper.param_groups:
-                            group["lr"] = rate
-                        loss = _image_loss(A, B, z)
-                        stepper.zero_grad()
-                        loss.backward()
-                        with _blamed_on(optimizer):
-                            stepper.step()
-                    losses.append(loss.item())
-                    progress.update()
-                    progress.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
+        progress = bar(steps, doing="training")
+        for t in progress:
+            if t % batches == 0:
+                order = torch.randperm(n, generator=g).tensor_split(batches)
+            z, rate = _batch(images, order[t % batches], A), lr * (1 - t / steps)
+            if scaled:
+                A, loss = scaled_step(A, z, lr=rate)
+            else:
+                for group in stepper.param_groups:
+                    group["lr"] = rate
+                loss = _image_loss(A, B, z)
+                stepper.zero_grad()
+                loss.backward()
+                with _blamed_on(optimizer):
+                    stepper.step()
+            losses.append(loss.item())
+            progress.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     except KeyboardInterrupt:
         interrupted = True
+        print(f"Stopped after {len(losses)} of {steps} steps: they are in the result.")
     A, B = A.detach(), A.T.clone() if scaled else B.detach()
     try:
         ratio = None if floor is None else _mean_loss(A, B, images) / floor
     except KeyboardInterrupt:
         interrupted = True
+        print("Stopped before the last mean was done: the result has no ratio.")
     losses = torch.tensor(losses, dtype=dtype)
     diverged = not bool(losses.isfinite().all())
     A, B, losses = A.to(home), B.to(home), losses.to(home)
@@ -289,9 +288,11 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
 
 @torch.no_grad()
 def _mean_loss(A, B, images, *, batch_size=1000):
-    batches = torch.arange(len(images)).split(batch_size)
-    losses = [len(r) * _image_loss(A, B, _batch(images, r, A)).item() for r in batches]
-    return sum(losses) / len(images)
+    total, batches = 0.0, torch.arange(len(images)).split(batch_size)
+    for i in bar(len(batches), doing="mean over all images"):
+        loss = _image_loss(A, B, _batch(images, batches[i], A))
+        total += len(batches[i]) * loss.item()
+    return total / len(images)
 
 
 def _image_loss(A, B, z):

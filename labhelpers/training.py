@@ -4,7 +4,8 @@ Every trainer takes ``lr`` as a number or one number per run; ``runs``, the numb
 starts that train as one batch; and either ``seed`` or an explicit ``start``. Run i has
 the seed ``seed + i``. Several rates without ``runs`` share one start, so that only the
 rates are compared. Results have a leading ``runs`` axis where there are several runs;
-``params`` is the tuple of what was trained.
+``params`` is the tuple of what was trained. An interrupt is no error: what has been
+learned so far comes back, with fewer losses.
 """
 
 from typing import NamedTuple
@@ -188,7 +189,7 @@ def factorise(
 
     Returns
     -------
-    Factorisation
+    Factorisation, with fewer losses after an interrupt
 
     Examples
     --------
@@ -247,7 +248,7 @@ def train_mlp(
 
     Returns
     -------
-    MLP
+    MLP, with fewer losses after an interrupt
 
     Examples
     --------
@@ -302,7 +303,7 @@ def train_autoencoder(
 
     Returns
     -------
-    Autoencoder
+    Autoencoder, with fewer losses after an interrupt
 
     Examples
     --------

@@ -60,7 +60,7 @@ ENVIRONMENT = {
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if FORKS else "spawn")
 IMPORTED = ["matplotlib.pyplot", "sklearn.datasets", "sklearn.linear_model", "torch"]
-IMPORTED += ["IPython", "hypothesis.extra.numpy", "scipy.spatial", "tqdm.auto"]
+IMPORTED += ["IPython", "hypothesis.extra.numpy", "scipy.spatial", "tqdm"]
 IMPORTED += ["sklearn.decomposition", "cosmic_ray.plugins", "nbformat", "pytest"]
 
 

@@ -1,5 +1,6 @@
 """The one loop, the curvature and the starts."""
 
+import itertools
 import subprocess
 import sys
 
@@ -621,3 +622,68 @@ def test_a_deviation_below_zero_is_refused(std):
         ValueError, match=f"^std must be a number from 0 to .* got {std}"
     ):
         normal(3, std=std, generator=torch.Generator())
+
+
+# --- Interrupts ----------------------------------------------------------------------
+
+
+def impatient(function, *, call):
+    """Return the function, which the student stops in its so manieth call."""
+    calls = itertools.count(1)
+
+    def stopped(*arguments):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return stopped
+
+
+def plain(params, gradients):
+    return gradients
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8])
+@pytest.mark.parametrize("where", ["loss", "direction"])
+def test_an_interrupt_gives_what_fewer_steps_give(steps, where, capsys):
+    starts = randn(3, 4), randn(3, 4, seed=1)
+    rates = [0.01, 0.02, 1e30]
+    shorter = descend(quartic, starts, lr=rates, steps=steps)
+    if where == "loss":  # called once more at first, for its shape
+        loss, precondition = impatient(quartic, call=steps + 2), None
+    else:
+        loss, precondition = quartic, impatient(plain, call=steps + 1)
+    trace = descend(loss, starts, lr=rates, steps=9, precondition=precondition)
+    assert capsys.readouterr().out.startswith(f"Stopped after {steps} of 9 steps")
+    assert trace.losses.shape == (steps + 1, 3)
+    for got, expected in zip(
+        (*trace.params, *trace[1:]), (*shorter.params, *shorter[1:])
+    ):
+        torch.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_an_interrupt_before_the_first_step_gives_the_start():
+    start = randn(5)
+    loss = impatient(lambda x: (x**2).sum(), call=2)
+    trace = descend(loss, [start], lr=0.1, steps=9)
+    assert torch.equal(trace.params[0], start)
+    assert trace.losses.tolist() == [(start**2).sum().item()]
+    assert not trace.diverged
+
+
+def test_a_second_interrupt_is_none_of_ours():
+    """Who stops twice wants out: also from the last loss."""
+    calls = itertools.count()
+
+    def loss(x):
+        if next(calls) > 3:
+            raise KeyboardInterrupt
+        return (x**2).sum()
+
+    with pytest.raises(KeyboardInterrupt):
+        descend(loss, [randn(5)], lr=0.1, steps=9)
+
+
+def test_whoever_is_not_interrupted_is_told_nothing(capsys):
+    descend(lambda x: (x**2).sum(), [randn(5)], lr=0.1, steps=9)
+    assert capsys.readouterr() == ("", "")

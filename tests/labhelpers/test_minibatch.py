@@ -1,6 +1,7 @@
 """The autoencoder of many images: its floor from linear algebra, and how it trains."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -643,10 +644,11 @@ class Interrupted(Recorder):
         return super().step(closure)
 
 
-def test_an_interrupt_returns_what_was_learned():
+def test_an_interrupt_returns_what_was_learned(capsys):
     train(num_epochs=1, lr=0.01, optimizer=Recorder)
     after_five = Recorder.last.before[5]
     result = train(num_epochs=1, lr=0.01, optimizer=Interrupted, floor=FLOOR)
+    assert re.match(r"Stopped after 5 of \d+ steps", capsys.readouterr().out)
     assert result.interrupted is True
     assert len(result.losses) == 5
     assert torch.equal(result.A, after_five[0])
@@ -656,7 +658,7 @@ def test_an_interrupt_returns_what_was_learned():
     assert not result.A.requires_grad
 
 
-def test_an_interrupt_of_the_last_mean_keeps_what_was_learned(monkeypatch):
+def test_an_interrupt_of_the_last_mean_keeps_what_was_learned(monkeypatch, capsys):
     def impatient(*arguments):
         raise KeyboardInterrupt
 
@@ -665,6 +667,7 @@ def test_an_interrupt_of_the_last_mean_keeps_what_was_learned(monkeypatch):
     result = train(num_epochs=1, floor=FLOOR)
     assert result.interrupted is True
     assert result.ratio is None
+    assert "no ratio" in capsys.readouterr().out
     assert torch.equal(result.A, whole.A)
     assert torch.equal(result.losses, whole.losses)
 

@@ -678,3 +678,28 @@ def test_a_bias_is_a_vector_or_a_scalar(bias):
 def test_a_start_has_a_finite_deviation(scale):
     message = f"init_scale must be a number from 0 to .* got {scale}"
     refused(train_autoencoder, AUTOENCODER | {"init_scale": scale}, message)
+
+
+@every_trainer
+@pytest.mark.parametrize("runs", [None, 2])
+def test_an_interrupted_training_has_its_shapes_and_fewer_losses(
+    train, shapes, runs, monkeypatch
+):
+    whole = train(seed=5, runs=runs, lr=0.001)
+
+    def impatient(loss_fn, *arguments, **knobs):
+        calls = iter([False] * 13 + [True])  # the first is for its shape
+
+        def loss(*params):
+            if next(calls, False):
+                raise KeyboardInterrupt
+            return loss_fn(*params)
+
+        return descent.descend(loss, *arguments, **knobs)
+
+    monkeypatch.setattr(training, "descend", impatient)
+    stopped = train(seed=5, runs=runs, lr=0.001)
+    assert torch.equal(stopped.losses, whole.losses[:13])
+    before = [] if runs is None else [runs]
+    assert [list(p.shape) for p in stopped.params] == [[*before, *s] for s in shapes]
+    assert stopped.diverged.shape == tuple(before)

@@ -37,12 +37,14 @@ MAGICS = {("matplotlib", "inline"), ("xmode", "Minimal")}
 ARROWS = {
     "labhelpers": {
         "__init__": set(),
+        "_bar": {"tqdm"},
         "_require": {"numpy"},
         "_names": {"numpy", "matplotlib"},
         "linalg": {"numpy", "scipy", "labhelpers._require"},
-        "descent": {"torch", "labhelpers._require"},
+        "descent": {"torch", "labhelpers._bar", "labhelpers._require"},
         "training": {"torch", "labhelpers._require", "labhelpers.descent"},
-        "minibatch": {"torch", "tqdm", "labhelpers._require", "labhelpers.descent"}
+        "minibatch": {"torch", "labhelpers._bar", "labhelpers._require"}
+        | {"labhelpers.descent"}
         | {"labhelpers.data"},  # to scale pixels
         "data": {"numpy", "sklearn", "labhelpers._require"},
         "graph": {"torch", "labhelpers._require"},
