@@ -1,8 +1,8 @@
 """The session itself: JupyterLab as `make lab` starts it, in a real browser.
 
-One lab is run wholly, of the others the first cells; nbval runs them all. Set
-REQUIRE_BROWSER to fail where these tests would be skipped, and SCREENSHOTS to a folder
-to run each lab wholly and see what it looks like.
+One lab is run wholly, of the others the first cells, and up to the last slider; nbval
+runs them all. Set REQUIRE_BROWSER to fail where these tests would be skipped, and
+SCREENSHOTS to a folder to run each lab wholly and see what it looks like.
 """
 
 import os
@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import expect, sync_playwright
 
 from teaching.handing_out.pdf import FLAGS, find_browser
 from tests import ROOT
@@ -26,10 +27,10 @@ from tools.shake import moved_cells
 
 PATHS = {path.name: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 LABS = list(PATHS)
-# The one with progress bars, which are widgets in a browser.
 WHOLE = next(name for name in LABS if "minibatch" in PATHS[name].read_text("utf-8"))
 FEW = 8  # code cells
-BARS = "application/vnd.jupyter.widget-view+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+BAR = re.compile(r"^[a-z ]+: +\d+%\|.*\n?", re.MULTILINE)  # as labhelpers shows it
 SPY = ROOT / "tests" / "labs" / "spy"
 BROWSER = find_browser()
 OPTIONS = "--no-browser --LabApp.expose_app_in_browser=True"
@@ -59,12 +60,42 @@ async ([seconds, end]) => {
 """
 OPENED = "name => window.jupyterapp?.shell.currentWidget?.context?.path === name"
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+SIDEBARS = "() => [jupyterapp.shell.leftCollapsed, jupyterapp.shell.rightCollapsed]"
+MENUS = ["File", "Edit", "View", "Run", "Kernel", "Tabs", "Settings", "Help"]
+
+# A small lab, as students get it: what a person meets in one, and nothing slow.
+LOCKED = {"editable": False, "deletable": False}
+FOLDED = {"jupyter": {"source_hidden": True}}
+FIGURE = """
+from labhelpers import plots
+plots.show(plots.losses([3, 2, 1]), alt="It falls.")
+"""
+CHECK = """
+from labchecks import lab01 as checks
+checks.svd_loss(lambda A, rank: 7.0)
+"""
+SLIDER = """
+from labhelpers import live
+live.scrub([1, 2, 3], lambda ax, i: plots.losses([9, i + 1], ax=ax), label="rate",
+           alt=lambda i: f"The loss falls to {i + 1}.")
+"""
+SMALL = new_notebook(
+    cells=[
+        new_markdown_cell("# 98 Small", id="title", metadata=LOCKED),
+        new_markdown_cell("YOUR ANSWER HERE", id="answer"),
+        new_code_cell("import os; print(os.environ.get('LAB_VIEW'))", id="mine"),
+        new_code_cell(FIGURE, id="figure", metadata=LOCKED | FOLDED),
+        new_code_cell(CHECK, id="check", metadata=LOCKED),
+        new_code_cell(SLIDER, id="slider", metadata=LOCKED),
+    ],
+    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+)
 
 
 class Session:
-    """A JupyterLab that `make lab` started on a copy of the labs."""
+    """A JupyterLab that a verb of make started on a copy of the labs."""
 
-    def __init__(self, folder, taken_port):
+    def __init__(self, folder, verb="lab", *, taken_port=0):
         self.folder, self.taken_port = folder, taken_port
         self.labs, self.home = folder / "labs", folder / "home"
         self.log, self.notes = folder / "log", folder / "notes"
@@ -72,6 +103,7 @@ class Session:
             path.mkdir()
         for name in LABS:
             shutil.copy(ROOT / "notebooks" / name, self.labs)
+        nbformat.write(SMALL, self.labs / "98_small.ipynb")
         settings = folder / "settings" / "@jupyterlab" / "docmanager-extension"
         settings.mkdir(parents=True)
         (settings / "plugin.jupyterlab-settings").write_text('{"autosave": false}')
@@ -79,13 +111,17 @@ class Session:
         env |= {
             "HOME": str(self.home),
             "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
             "PYTHONPATH": os.pathsep.join([str(SPY), str(ROOT)]),
             "CIFAR10_DIR": "none",
             "SPY_NOTES": str(self.notes),
         }
-        # As students have it.
-        for name in "TQDM_DISABLE", "LAB_VIEW", "OMP_NUM_THREADS":
+        if verb == "lab":  # the other brings its workspace along
+            env["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
+        for name in (
+            "TQDM_DISABLE",
+            "OMP_NUM_THREADS",
+            "LAB_VIEW",
+        ):  # as students have it
             env.pop(name, None)
         options = f"{OPTIONS} --port={taken_port}"
         if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -93,7 +129,7 @@ class Session:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 # .venv/lab counts as made: the packages are those of this very Python.
-                ["make", "--old-file=.venv/lab", "lab", f"LAB_DIR={self.labs}"]
+                ["make", "--old-file=.venv/lab", verb, f"LAB_DIR={self.labs}"]
                 + [f"LAB_ARGS={options}", f"BIN={Path(sys.executable).parent}"],
                 cwd=ROOT,
                 env=env,
@@ -101,7 +137,7 @@ class Session:
                 stderr=log,
                 start_new_session=True,
             )
-        self.url = self.wait_for(r"http://localhost:\d+/lab\?token=\w+")
+        self.url = self.wait_for(r"http://localhost:\d+/lab/tree/START\.md\?token=\w+")
 
     def wait_for(self, pattern):
         """Return what matches in the log, as soon as it does."""
@@ -111,6 +147,11 @@ class Session:
             assert running, self.log.read_text()
             time.sleep(0.2)
         return match[0]
+
+    def open(self, page, name):
+        """Open a lab, as a link would, and nothing else."""
+        page.goto(self.url.replace("START.md?", f"{name}?reset&"))
+        page.wait_for_function(OPENED, arg=name)
 
     def stop(self):
         os.killpg(self.process.pid, signal.SIGTERM)
@@ -133,7 +174,8 @@ def session(tmp_path_factory):
     if missing:
         pytest.skip(f"{' and '.join(missing)} not found: install it to run this test")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        session = Session(tmp_path_factory.mktemp("session"), taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        session = Session(tmp_path_factory.mktemp("session"), taken_port=port)
         yield session
         session.stop()
 
@@ -174,6 +216,101 @@ def test_a_free_port_is_taken(session):
     assert urlsplit(session.url).port != session.taken_port
 
 
+# --- The room ------------------------------------------------------------------------
+
+
+def test_the_start_page_is_shown_and_its_links_open_labs(session, page):
+    page, asked = page
+    page.goto(session.url)
+    start = page.locator(".jp-MarkdownViewer")
+    assert start.locator("h1").inner_text() == "Labs on PyTorch's autograd"
+    titles = start.locator("td:first-child a").all_inner_texts()
+    assert [title[:2] for title in titles] == [name[:2] for name in LABS] + ["98"]
+    assert page.locator(".lm-MenuBar-itemLabel").all_inner_texts() == MENUS
+    assert page.evaluate(SIDEBARS) == [False, True]
+
+    names = page.locator(".jp-DirListing-itemText")
+    assert {*LABS, "START.md"} <= set(names.all_inner_texts())
+    cut_off = "all => all.filter(e => e.scrollWidth > e.clientWidth).length"
+    assert names.evaluate_all(cut_off) == 0
+
+    start.get_by_role("link", name="98 Small").click()
+    page.wait_for_function(OPENED, arg="98_small.ipynb")
+    assert strangers(asked) == set()
+
+
+def test_a_person_finds_her_way_in_a_lab(session, page):
+    """What is hers is marked, what is folded opens, and all can be heard, too."""
+    page, _ = page
+    session.open(page, "98_small.ipynb")
+    page.evaluate(RUN, [SECONDS, None])
+    locked, answer, mine, figure, check, slider = page.locator(".jp-Cell").all()
+
+    bar = "e => getComputedStyle(e).borderLeftWidth"
+    editor = ".jp-InputArea-editor"
+    assert answer.locator(".jp-MarkdownOutput").evaluate(bar) == "6px"
+    assert mine.locator(editor).evaluate(bar) == "6px"
+    assert locked.locator(".jp-MarkdownOutput").evaluate(bar) != "6px"
+    assert check.locator(editor).evaluate(bar) != "6px"
+    assert mine.locator(".jp-OutputArea").inner_text().strip() == "None"  # live
+
+    for cell, raw in (locked, False), (answer, True):
+        cell.locator(".jp-MarkdownOutput").dblclick()
+        assert cell.locator(editor).is_visible() == raw
+
+    assert not figure.locator(editor).is_visible()
+    assert figure.locator("img").get_attribute("alt") == "It falls."
+    figure.locator(".jp-Placeholder-content").click()
+    figure.locator(editor).wait_for()
+
+    card = check.get_by_role("group")
+    assert "Exercise 1.2, svd_loss: not right yet" in card.get_attribute("aria-label")
+    assert "expected" in card.inner_text()
+
+    assert heard_and_moved(slider) == ("The loss falls to 2.", "The loss falls to 3.")
+    page.evaluate(SHUT_DOWN)
+
+
+def test_make_present_is_larger_and_has_nothing_beside_it(session, browser, tmp_path):
+    sizes = {}
+    presenting = Session(tmp_path, "present")
+    try:
+        for room in session, presenting:
+            page = browser.new_context(viewport=VIEW).new_page()
+            page.set_default_timeout(1000 * SECONDS)
+            page.goto(room.url)
+            page.locator(".jp-MarkdownViewer h1").wait_for()
+            beside = page.evaluate(SIDEBARS)
+            page.get_by_role("link", name="98 Small").click()
+            page.wait_for_function(OPENED, arg="98_small.ipynb")
+            size = "e => parseFloat(getComputedStyle(e).fontSize)"
+            selectors = ".jp-MarkdownOutput > *", ".cm-line", ".lm-MenuBar-itemLabel"
+            sizes[room] = [page.locator(s).first.evaluate(size) for s in selectors]
+        page.evaluate(RUN, [SECONDS, 4])
+        _, _, mine, figure, *_ = page.locator(".jp-Cell").all()
+        assert mine.locator(".jp-OutputArea").inner_text().strip() == "projector"
+        assert figure.locator("img").get_attribute("width") == "960"  # 1.5 * 640
+        page.evaluate(SHUT_DOWN)
+    finally:
+        presenting.stop()
+    assert beside == [True, True]
+    ratios = [large / small for small, large in zip(sizes[session], sizes[presenting])]
+    assert ratios == pytest.approx([1.5] * 3)
+
+
+def heard_and_moved(cell):
+    """Move the slider of a cell by keyboard; return the texts of its two pictures."""
+    handle, picture = cell.get_by_role("slider"), cell.locator("img")
+    before, alt = picture.get_attribute("src"), picture.get_attribute("alt")
+    now, last = (handle.get_attribute(f"aria-value{each}") for each in ("now", "max"))
+    handle.press("ArrowLeft" if now == last else "ArrowRight")
+    expect(picture).not_to_have_attribute("src", before, timeout=1000 * SECONDS)
+    return alt, picture.get_attribute("alt")
+
+
+# --- The labs ------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", LABS)
 def test_a_lab_runs_in_jupyterlab_as_it_is_stored(session, page, name):
     page, asked = page
@@ -181,34 +318,66 @@ def test_a_lab_runs_in_jupyterlab_as_it_is_stored(session, page, name):
     before = copied.read_bytes()
     stored = nbformat.read(PATHS[name], as_version=4)
     code = [i for i, cell in enumerate(stored.cells) if cell.cell_type == "code"]
+    sliders = [i for i in code if "live.scrub(" in stored.cells[i].source]
+    folded = [cell for cell in stored.cells if is_folded(cell)]
     folder = os.environ.get("SCREENSHOTS")
-    end = None if folder or name == WHOLE else code[FEW]
+    end = (
+        None if folder or name == WHOLE else max([code[FEW], *(i + 1 for i in sliders)])
+    )
 
-    page.goto(session.url.replace("/lab?", f"/lab/tree/{name}?reset&"))
-    page.wait_for_function(OPENED, arg=name)
+    session.open(page, name)
     shown = page.evaluate(RUN, [SECONDS, end])
     if folder:
         take_picture(page, Path(folder) / f"{Path(name).stem}.png")
+    assert page.locator(".jp-InputPlaceholder").count() == len(folded)
+    pictures = page.locator(".jp-OutputArea-output img")
+    assert all(picture.get_attribute("alt") for picture in pictures.all())
+    cells = page.locator(".jp-Cell")
+    for i in sliders:
+        assert all(heard_and_moved(cells.nth(i)))
     page.evaluate(SHUT_DOWN)
 
     ran = nbformat.reads(shown, as_version=4)
-    number = len(code) if end is None else FEW
+    number = len([i for i in code if end is None or i < end])
     counts = [ran.cells[i].execution_count for i in code]
     assert counts == [*range(1, number + 1)] + [None] * (len(code) - number)
-    bars = [drop_bars(cell) for cell in ran.cells if cell.cell_type == "code"]
-    assert any(bars) == (name == WHOLE)
     if end:
         del stored.cells[end:], ran.cells[end:]
+    live = sum(leave_out_what_is_live(old, new) for old, new in pairs(stored, ran))
+    assert live == len(sliders)
     assert moved_cells(stored, ran) == {}
     assert strangers(asked) == set()
     assert copied.read_bytes() == before
 
 
-def drop_bars(cell):
-    """Take progress bars, which are not stored, out of the outputs; return them."""
-    bars = [output for output in cell.outputs if BARS in output.get("data", {})]
-    cell.outputs = [output for output in cell.outputs if output not in bars]
-    return bars
+def is_folded(cell):
+    return cell.metadata.get("jupyter", {}).get("source_hidden", False)
+
+
+def pairs(stored, ran):
+    """Return the code cells of both, side by side."""
+    both = zip(stored.cells, ran.cells, strict=True)
+    return [(old, new) for old, new in both if old.cell_type == "code"]
+
+
+def leave_out_what_is_live(old, new):
+    """Take out of a cell, stored and run, what differs where somebody sits before it.
+
+    Figures keep their text, sliders go, with the picture that is stored in their place,
+    and so do bars. Returns the number of sliders.
+    """
+    for output in new.outputs:
+        if output.get("name") == "stdout":
+            output.text = BAR.sub("", output.text)
+    new.outputs = [output for output in new.outputs if output.get("text") != ""]
+    live = [i for i, o in enumerate(new.outputs) if WIDGET in o.get("data", {})]
+    for i in reversed(live):
+        del old.outputs[i], new.outputs[i]
+    for output in (*old.outputs, *new.outputs):
+        data = output.get("data", {})
+        if "image/png" in data or data.get("text/html", "").startswith("<img"):
+            output.data = {"text/plain": data["text/plain"]}
+    return len(live)
 
 
 def test_a_call_would_be_noted(tmp_path):
@@ -229,7 +398,8 @@ def test_nothing_is_left_in_the_home_folder_or_beside_the_labs(session):
         {path.name for path in folder.iterdir()}
         for folder in (session.home, session.labs)
     )
-    assert (in_home, beside - {".ipynb_checkpoints"}) == (set(), set(LABS))
+    made = {"START.md", "98_small.ipynb"}
+    assert (in_home, beside - {".ipynb_checkpoints"}) == (set(), {*LABS, *made})
 
 
 def take_picture(page, path):
