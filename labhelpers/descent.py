@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from labhelpers._bar import bar
+from labhelpers._bar import Steps
 from labhelpers._require import require, require_count, require_number, require_tensor
 
 
@@ -88,26 +88,20 @@ def descend(loss_fn, params, *, lr, steps, precondition=None):
     params = _variables(params)
     loss = _loss(loss_fn, params)
     rates = _rates(lr, loss, params)
-    each_run = torch.ones_like(loss)
+    ones = torch.ones_like(loss)
     losses = loss.new_empty(steps + 1, *loss.shape)  # pieces would leave gaps in memory
-    t = 0
-    try:
-        for t in bar(steps, doing="descent"):
+    with Steps(steps, doing="descent") as progress:
+        for t in progress:
             loss = loss_fn(*params)
             losses[t] = loss.detach()
-            gradients = torch.autograd.grad(
-                loss, params, each_run, materialize_grads=True
-            )
+            gradients = torch.autograd.grad(loss, params, ones, materialize_grads=True)
             if precondition is not None:
                 gradients = _directions(precondition, params, gradients)
             with torch.no_grad():
                 for p, rate, gradient in zip(params, rates, gradients, strict=True):
                     p.addcmul_(rate, gradient, value=-1)  # p −= rate · gradient
-        t = steps
-    except KeyboardInterrupt:
-        print(f"Stopped after {t} of {steps} steps: the result is what came of them.")
-    losses = losses[: t + 1]
-    losses[t] = loss_fn(*params).detach()
+    losses = losses[: progress.done + 1]
+    losses[-1] = loss_fn(*params).detach()
     diverged = ~losses.isfinite().all(dim=0)
     return Trace(tuple(p.detach() for p in params), losses, diverged)
 

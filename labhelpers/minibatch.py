@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import mse_loss
 
-from labhelpers._bar import bar
+from labhelpers._bar import Steps
 from labhelpers._require import (
     require,
     require_array,
@@ -236,10 +236,9 @@ def train_autoencoder_minibatch(
     else:
         with _blamed_on(optimizer):
             stepper = optimizer([A.requires_grad_(), B.requires_grad_()], lr=lr)
-    losses, ratio, interrupted, batches = [], None, False, -(-n // batch_size)
+    losses, ratio, batches = [], None, -(-n // batch_size)
     steps = num_epochs * batches
-    try:
-        progress = bar(steps, doing="training")
+    with Steps(steps, doing="training") as progress:
         for t in progress:
             if t % batches == 0:
                 order = torch.randperm(n, generator=g).tensor_split(batches)
@@ -255,20 +254,17 @@ def train_autoencoder_minibatch(
                 with _blamed_on(optimizer):
                     stepper.step()
             losses.append(loss.item())
-            progress.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
-    except KeyboardInterrupt:
-        interrupted = True
-        print(f"Stopped after {len(losses)} of {steps} steps: they are in the result.")
+            progress.bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     A, B = A.detach(), A.T.clone() if scaled else B.detach()
     try:
         ratio = None if floor is None else _mean_loss(A, B, images) / floor
     except KeyboardInterrupt:
-        interrupted = True
+        progress.stopped = True
         print("Stopped before the last mean was done: the result has no ratio.")
     losses = torch.tensor(losses, dtype=dtype)
     diverged = not bool(losses.isfinite().all())
     A, B, losses = A.to(home), B.to(home), losses.to(home)
-    return MinibatchAutoencoder(A, B, losses, diverged, ratio, interrupted)
+    return MinibatchAutoencoder(A, B, losses, diverged, ratio, progress.stopped)
 
 
 def mean_image_loss(A, B, images, *, batch_size=1000):
@@ -289,7 +285,7 @@ def mean_image_loss(A, B, images, *, batch_size=1000):
 @torch.no_grad()
 def _mean_loss(A, B, images, *, batch_size=1000):
     total, batches = 0.0, torch.arange(len(images)).split(batch_size)
-    for i in bar(len(batches), doing="mean over all images"):
+    for i in Steps(len(batches), doing="mean over all images"):
         loss = _image_loss(A, B, _batch(images, batches[i], A))
         total += len(batches[i]) * loss.item()
     return total / len(images)

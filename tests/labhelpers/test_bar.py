@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from labhelpers._bar import bar
+from labhelpers._bar import Steps
 
 
 def run(monkeypatch, seconds, *, steps=3, **env):
@@ -18,7 +18,7 @@ def run(monkeypatch, seconds, *, steps=3, **env):
     for name, stream in said.items():
         monkeypatch.setattr(sys, name, stream)
     seen = []
-    for step in bar(steps, doing="descent"):
+    for step in Steps(steps, doing="descent"):
         seen.append(step)
         time.sleep(seconds / steps)
     monkeypatch.undo()
@@ -38,3 +38,36 @@ def test_what_takes_long_shows_how_far_it_is(monkeypatch):
 @pytest.mark.parametrize(("seconds", "env"), [(0.3, {}), (2.3, {"TQDM_DISABLE": "1"})])
 def test_what_is_quick_or_unwanted_shows_nothing(seconds, env, monkeypatch):
     assert run(monkeypatch, seconds, **env) == ("", "")
+
+
+def test_another_error_is_not_told_and_not_swallowed(capsys):
+    steps = Steps(3, doing="a")
+
+    def work():
+        with steps:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        work()
+    assert capsys.readouterr().out == ""
+    assert not steps.stopped
+
+
+def test_the_bar_is_closed_before_an_interrupt_is_told(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", said)
+    with Steps(9, doing="descent") as steps:
+        for t in steps:
+            time.sleep(0.8)
+            if t == 3:
+                raise KeyboardInterrupt
+    monkeypatch.undo()
+    *bars, told = said.getvalue().splitlines()
+    assert told.startswith("Stopped after 3 of 9 steps")
+    assert "33%|" in bars[-1]
+
+
+def test_steps_are_counted_to_the_end():
+    steps = Steps(3, doing="a")
+    assert (list(steps), steps.done, steps.stopped) == ([0, 1, 2], 3, False)
