@@ -15,21 +15,15 @@ Of a cell that is folded in JupyterLab, since it only draws, paper shows the out
 import base64
 import re
 import struct
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import jinja2
 import math_core
-from bs4 import BeautifulSoup
-from markupsafe import Markup, escape
-from nbconvert.filters import strip_ansi
+from markupsafe import Markup
 from nbformat import NotebookNode
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from teaching import formulas
-from teaching.handing_out import fonts
+from teaching.handing_out import fonts, html_of
 from teaching.handing_out.student_copy import student_copy
 from teaching.labs import SOLUTION, number
 
@@ -40,7 +34,6 @@ OVERLEAF = Markup(
     '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
 )
 FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
-CODE = HtmlFormatter(style="bw", nowrap=True)
 OUTCOME = re.compile(r"Prediction [\w-]+, lab \d")  # so begins what checks say of it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -105,10 +98,9 @@ def sheet(notebook, *, solutions=False, folder="."):
         if "**Predict" in piece.source:
             choices = re.findall(r"\(([a-d])\)", piece.source.split("**Predict")[1])
         try:
-            blocks = (
+            sections[-1]["blocks"].extend(
                 _worked(piece, folder) if solutions else _asked(piece, folder, choices)
             )
-            sections[-1]["blocks"].extend(blocks)
         except (ValueError, math_core.LatexError) as error:
             message = f"cell {piece.cell.id!r} must be printable: {error}"
             raise ValueError(message) from error
@@ -199,9 +191,9 @@ def _shown(piece, folder):
     """
     if piece.is_folded:
         return [Markup()]
-    write = (
-        _code if piece.cell.cell_type == "code" else lambda part: _text(part, folder)
-    )
+    write = partial(html_of.text, folder=folder)
+    if piece.cell.cell_type == "code":
+        write = html_of.code
     parts = SOLUTION.split(piece.source)
     return [write(part) if part.strip() else Markup() for part in parts]
 
@@ -220,37 +212,6 @@ def _space(piece, label, choices=()):
     ).format(piece.lines, label, Markup('<div class="rule"></div>') * piece.lines)
 
 
-def _code(source):
-    """Return code in black and white, each line with the indent of its wrapped rest.
-
-    One empty line in a row is enough on paper.
-    """
-    source = re.sub(r"\n{3,}", "\n\n", source.strip("\n"))
-    lines = highlight(source, PythonLexer(stripnl=False), CODE).splitlines()
-    indents = [len(line) - len(line.lstrip()) for line in source.splitlines()]
-    spans = [
-        f'<span class="line" style="--in: {indent}">{line}\n</span>'
-        for indent, line in zip(indents, lines, strict=True)
-    ]
-    return Markup('<pre class="code">{}</pre>').format(Markup("".join(spans)))
-
-
-class _Renderer(formulas.Renderer):
-    def block_math(self, body):
-        return f'<span class="formula" tabindex="0">{super().block_math(body)}</span>'
-
-    def block_code(self, code, info=None):
-        return _code(code) if info else f'<pre class="output">{escape(code)}</pre>'
-
-
-def _text(source, folder):
-    """Return Markdown as HTML."""
-    renderer = _Renderer(
-        escape=False, embed_images=True, exclude_anchor_links=True, path=str(folder)
-    )
-    return _tidied(formulas.html(source, renderer))
-
-
 def _outputs(piece, *, outcomes=True):
     """Return the outputs that can be read on paper: no bars, widgets or tracebacks.
 
@@ -262,20 +223,16 @@ def _outputs(piece, *, outcomes=True):
         if not outcomes and OUTCOME.match(data.get("text/plain", "")):
             continue
         if output.output_type == "error":
-            blocks.append(_plain(f"{output.ename}: {output.evalue}"))
+            blocks.append(html_of.plain(f"{output.ename}: {output.evalue}"))
         elif name == "stdout":
-            blocks.append(_plain(re.sub(r"[^\n]*\r(?!\n)", "", output.text)))
+            blocks.append(html_of.plain(re.sub(r"[^\n]*\r(?!\n)", "", output.text)))
         elif "image/png" in data:
             blocks.append(_figure(output))
         elif "<table" in data.get("text/html", ""):
-            blocks.append(_tidied(data["text/html"]))
+            blocks.append(html_of.tidied(data["text/html"]))
         elif "text/plain" in data and WIDGET not in data:
-            blocks.append(_plain(data["text/plain"]))
+            blocks.append(html_of.plain(data["text/plain"]))
     return blocks
-
-
-def _plain(text):
-    return Markup('<pre class="output">{}</pre>').format(strip_ansi(text).rstrip())
 
 
 def _figure(output):
@@ -287,34 +244,6 @@ def _figure(output):
     return Markup(
         '<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">'
     ).format("".join(png.split()), width, height, about["alt"])
-
-
-def _tidied(html):
-    """Return HTML that asks for nothing from outside, its tables with headers."""
-    soup = BeautifulSoup(html, "html.parser")
-    for tag in soup.find_all("style"):
-        tag.decompose()
-    for tag in soup.find_all(["script", "link", "iframe"]) + soup.find_all(src=True):
-        if not tag.get("src", "").startswith("data:"):
-            raise ValueError(f"a sheet is complete in itself, but this has {tag}")
-    for table in soup.find_all("table"):
-        _tidy(table)
-        table.wrap(soup.new_tag("div", attrs={"class": "table", "tabindex": "0"}))
-    return Markup(soup)
-
-
-def _tidy(table):
-    """Make the headers of a table known as such; put the index's name beside them."""
-    for tag in [table, *table.find_all(True)]:
-        tag.attrs = {k: v for k, v in tag.attrs.items() if k in {"colspan", "rowspan"}}
-    rows = table.thead.find_all("tr") if table.thead else []
-    if len(rows) == 2 and not any(th.text.strip() for th in rows[1].find_all("th")[1:]):
-        rows[0].th.string = rows.pop().extract().th.text
-    for th in table.find_all("th"):
-        th["scope"] = "col" if th.find_parent("thead") else "row"
-        if not th.text.strip():
-            th.name = "td"
-            del th["scope"]
 
 
 @cache

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image, ImageChops
 
 from teaching import labs
-from teaching.handing_out import fonts, sheets
+from teaching.handing_out import fonts, html_of, sheets
 from teaching.handing_out.student_copy import student_copy
 
 LABS = {labs.number(name): notebook for name, notebook in labs.read().items()}
@@ -58,7 +58,7 @@ def leaks(lab, page):
     for cell in lab.cells:
         for region in labs.SOLUTION.findall(cell.source):
             if cell.cell_type == "markdown":
-                region = soup_of(sheets._text(region, ".")).get_text()
+                region = soup_of(html_of.text(region, folder=".")).get_text()
                 region = region.replace(". ", ".\n")
             lines = [re.sub(r"\s+", " ", line.strip()) for line in region.splitlines()]
             secrets += [s for s in lines if len(s) >= 12 and s not in copied]

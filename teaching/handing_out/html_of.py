@@ -1,0 +1,78 @@
+"""Text, code and outputs of a cell as HTML, for paper and for the site."""
+
+import re
+
+from bs4 import BeautifulSoup
+from markupsafe import Markup, escape
+from nbconvert.filters import strip_ansi
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from teaching import formulas
+
+CODE = HtmlFormatter(style="bw", nowrap=True)
+
+
+def code(source):
+    """Return code in black and white, each line with the indent of its wrapped rest.
+
+    One empty line in a row is enough on paper.
+    """
+    source = re.sub(r"\n{3,}", "\n\n", source.strip("\n"))
+    lines = highlight(source, PythonLexer(stripnl=False), CODE).splitlines()
+    indents = [len(line) - len(line.lstrip()) for line in source.splitlines()]
+    spans = [
+        f'<span class="line" style="--in: {indent}">{line}\n</span>'
+        for indent, line in zip(indents, lines, strict=True)
+    ]
+    return Markup('<pre class="code">{}</pre>').format(Markup("".join(spans)))
+
+
+class _Renderer(formulas.Renderer):
+    def block_math(self, body):
+        return f'<span class="formula" tabindex="0">{super().block_math(body)}</span>'
+
+    def block_code(self, source, info=None):
+        return code(source) if info else f'<pre class="output">{escape(source)}</pre>'
+
+
+def text(source, *, folder):
+    """Return Markdown as HTML; pictures that it names lie in ``folder``."""
+    renderer = _Renderer(
+        escape=False, embed_images=True, exclude_anchor_links=True, path=str(folder)
+    )
+    return tidied(formulas.html(source, renderer))
+
+
+def plain(text):
+    """Return what a cell printed as HTML."""
+    return Markup('<pre class="output">{}</pre>').format(strip_ansi(text).rstrip())
+
+
+def tidied(html):
+    """Return HTML that asks for nothing from outside, its tables with headers."""
+    soup = BeautifulSoup(html, "html.parser")
+    for tag in soup.find_all("style"):
+        tag.decompose()
+    for tag in soup.find_all(["script", "link", "iframe"]) + soup.find_all(src=True):
+        if not tag.get("src", "").startswith("data:"):
+            raise ValueError(f"a sheet is complete in itself, but this has {tag}")
+    for table in soup.find_all("table"):
+        _tidy(table)
+        table.wrap(soup.new_tag("div", attrs={"class": "table", "tabindex": "0"}))
+    return Markup(soup)
+
+
+def _tidy(table):
+    """Make the headers of a table known as such; put the index's name beside them."""
+    for tag in [table, *table.find_all(True)]:
+        tag.attrs = {k: v for k, v in tag.attrs.items() if k in {"colspan", "rowspan"}}
+    rows = table.thead.find_all("tr") if table.thead else []
+    if len(rows) == 2 and not any(th.text.strip() for th in rows[1].find_all("th")[1:]):
+        rows[0].th.string = rows.pop().extract().th.text
+    for th in table.find_all("th"):
+        th["scope"] = "col" if th.find_parent("thead") else "row"
+        if not th.text.strip():
+            th.name = "td"
+            del th["scope"]
