@@ -16,7 +16,7 @@ OTHER_START = (
     "the start is not torch.rand(…, generator=generator), first U, then V, in A's "
     "dtype. It works, but the numbers will differ from the lab's."
 )
-QUESTION, FLOOR = "lab 01, The question", "lab 01, How good is 15.2?"
+QUESTION, FLOOR = "lab 01, The question", "lab 01, The best possible loss"
 RATE = "lab 01, The largest learning rate"
 MEAN = Hint("The loss is a sum, not a mean.", QUESTION)
 HALF = "There is no factor ½ in this loss, so the 2 of the square stays."
@@ -106,7 +106,7 @@ def svd_loss(rng, m, n, rank):
 
     truncated, last = left_factor * s[:rank] @ Vt[:rank], s[rank]
     one = "That is the first one left out, or norm(…, 2): add up all the squares."
-    columns = "Keep the first rows of Vt, Vt[:rank], not its columns."
+    columns = "Keep the first rows of Qt, Qt[:rank], not its columns."
     no_s = "The singular values are missing from the product."
     centred = linalg.eckart_young_floor(A - A.mean(axis=0), rank)
     slips = [
@@ -132,7 +132,7 @@ def svd_loss(rng, m, n, rank):
         ("Take A as it is: it is not to be centred here.", centred),
         ("That is the lab's number: use A and rank.", lab),
     ]
-    otherwise = "Try the parts: A_r is U[:, :rank] * s[:rank] @ Vt[:rank], and the "
+    otherwise = "Try the parts: A_r is P[:, :rank] * s[:rank] @ Qt[:rank], and the "
     otherwise += "loss adds up the squares of all entries of A − A_r."
     say = f"{{:.4f}} for a {m} × {n} matrix, rank {rank}"
     return Case(right, slips, otherwise, (A, rank), say=say, where=FLOOR)
@@ -229,6 +229,6 @@ def _rank_one_start(product, step, E):
 prediction, outcome = predictions(
     "01",
     uncleared="c-n1{-D<-y4256ikgE+sU}5W^FR|-UdZEN>Eb7|DcAAy3cb}9D#$Y$X*5CPb4u^)C7R_K`Y>sPe@u}H8n)fv0LU&Xz@r-oR2cygvPyr#NIB`a)eBFaWSgTVeCmd_RHA$>+X^CD!Xi*Z#If;|?T`*r!e42y9kS%#vEo;`k6ghVr)qfC4XMSZArBn*6%WpFB-nQSdaAstge8nkcFy$c1x-yj(6df+|!48X5zk)|zpu*eu51BV9rqQoQVxaNdZAK~A+aHX`H{E|C$Lpnz%cyyX88w(WCX{By$ud?+Q7!XK4x}l`rQ+eK??Dqu)X#4BVwF|4e|>BXE1G9UZZ@?W`E%cQJL|L)IJ&O+I(`FZ^PK+",
+    converged="c-l>n!ES>v42ECj7iSa!TMuyDGfbMMs)qokSPgMSLJ^ww?sK4;da)zh`Tx&8pEH}~$l4UT?6SukKU!^&eanK$Zix0qu;`ZgL5QP`2+?i<jvnMN$PDX2zHgu{i-|o?%LI<#=TMF)lA~QByhLbe-f(xeBdjCM^g5d!|03p~dx7a^yD9|1u_uU!4e9r4L$hb{5xuM)?S{e>)d}pOk?zusAy+@{Mpe2|(0-k|bx|06C>zIs;N(uKpzVa3Hr?%loyZ(#Qku^MAR%C|&L!SJo%kM+CrZnrJejIA_)6DuA~#)*^@=JvvcD$RBs%aMBFdt8;-%epGbbxry0Z6aS_ZB1Vb<VOnz#3SPt~5P+GM|%Ka7%+%m",
     starts="c-n1{v2MdK3`BqB;MoY00tMP^{f90^kb$viONcB6qTIkJ`tPNbc<Um{=IQQ{r&IU3?|O8HeJd|k&d=K8r#6r1zGT5nD~b>43K>Dj%QUe=q~vs<8{-~|H&I$~6Uq3d7<ttrX3+vIl#4>WEYV@&`ezxg2nmw7Iu_4!4|BuF_f0qk`?d})tYx=h{twh5Kx)@P%(sYII$dNb@D#_*^TJb0ZN3^DKb}t_4s%FhUY;DaFLq=_V#=mzgBkB`+mw-f`k;uGWg#Y%ho~7*Z{oN@$+^h-aJ9`@k@?B%gzKxep%ql>AWgo*$5=SS2Ht~jGI%pMyuVdiiw0$`gxO$z&wqoHlot",
-    scaled="c-nPP$!f$f4E>cy&S^+n(n5Zt3zT6FildpB@e*QrhP3qGt1RuUU}R(IEqaGT(bRQOLa((J$F-LDS{p5jkC@?Uh72}b5KsDG$Sopya!y+^S;GmW2NJUx?(*28=VUkt(h#%jA#`DQZLaV{o-vXPB}PZWlwpH$x#zwFg<c1)taKwy@+*0xx!R5X=W0?akc)v^)YU@+o1j&!SATU?-*4p4O#>dI84`MXwJM5kUIuAWco(zavEH;6sTV`ehV!~Y+U(m;eW~c%%J+^1vU^CvV~G^i{T9%PjKm2cLXDkyf@ca#R+@}%x6Lm!3;HjOgtM+u;Z;8!bucjpNqE|gSH<`72i9Va&;",
 )
