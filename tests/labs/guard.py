@@ -56,7 +56,8 @@ ARROWS = {
     },
     "labchecks": {
         "cells": {"IPython", "labchecks.errors"},
-        "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"},
+        "*": {"numpy", "pandas", "scipy", "torch", "labhelpers.linalg"}
+        | {"labhelpers.training"},  # to make the slips that a lab's own runs lead to
     },
     "teaching": {
         "__init__": set(),
