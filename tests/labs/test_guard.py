@@ -244,16 +244,16 @@ def test_a_private_name_of_another_room_is_caught(package, code, tmp_path):
     assert "private name" in complaint
 
 
-def test_a_room_that_grows_is_caught(tmp_path):
+@pytest.mark.parametrize("rooms", guard.TOGETHER)
+def test_rooms_that_grow_are_caught(tmp_path, rooms):
     """Docstrings, comments and blank lines are free."""
     free = '"""Text\nand text."""\n\n# a comment\n'
-    full, rest = divmod(guard.MOST_HELPER_LINES, guard.MOST_ROOM_LINES)
-    for room in guard.HELPERS[:full]:
-        code = free + "a = 1\n" * guard.MOST_ROOM_LINES
-        (tmp_path / f"{room}.py").write_text(code)
-    (tmp_path / "data.py").write_text("a = 1\n" * rest)
+    full, rest = divmod(guard.TOGETHER[rooms], guard.MOST_ROOM_LINES)
+    for room, lines in zip(rooms, [guard.MOST_ROOM_LINES] * full + [rest]):
+        (tmp_path / f"{room}.py").write_text(free + "a = 1\n" * lines)
     assert guard.room_sizes(tmp_path) == []
-    (tmp_path / "plots.py").write_text("a = 1\n")
+    (tmp_path / f"{rooms[-1]}.py").write_text("a = 1\n")
     assert len(guard.room_sizes(tmp_path)) == 1
-    (tmp_path / "linalg.py").write_text("a = 1\n" * (guard.MOST_ROOM_LINES + 1))
+    too_many = guard.MOST_ROOM_LINES + 1
+    (tmp_path / f"{rooms[0]}.py").write_text("a = 1\n" * too_many)
     assert len(guard.room_sizes(tmp_path)) == 2
