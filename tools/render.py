@@ -4,66 +4,19 @@ Whatever belongs to one machine or one moment is left out of the files, so that 
 this twice changes nothing.
 """
 
-import asyncio
 import os
 import sys
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+
+from teaching.execute_notebook import CellFailed, execute, not_compared
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = {"tags", "nbgrader", "deletable", "editable"}
 FOLDED = {"source_hidden": True}  # of a cell that only draws
-# Outputs are stored without progress bars and sliders, and are those of the patches,
-# also where CIFAR-10 has been downloaded.
-AS_STORED = {"TQDM_DISABLE": "1", "LAB_VIEW": "static", "CIFAR10_DIR": "none"}
-
-
-class CellFailed(Exception):
-    """Says in which cell, and of what."""
-
-
-def execute(notebook, folder, *, allow_errors=False, **env):
-    """Run a notebook, in place, in a new kernel that works in ``folder``.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Its cells get outputs and execution counts.
-    folder : path
-    allow_errors : bool
-        Go on after a cell that fails.
-    **env : str
-        Environment variables of the kernel, beside those of this process.
-
-    Raises
-    ------
-    CellFailed
-        If a cell fails that isn't tagged raises-exception.
-    """
-    failed = []
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=600,
-        allow_errors=allow_errors,
-        on_cell_error=lambda cell, **others: failed.append(cell.id),
-        record_timing=False,
-        coalesce_streams=True,
-        # ipykernel's advice on encryption would now and then land in a cell's output.
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        resources={"metadata": {"path": str(folder)}},
-    )
-    # In a loop of its own, which is closed again: this may run in a thread.
-    try:
-        asyncio.run(client.async_execute(env=os.environ | AS_STORED | env))
-    except CellExecutionError as error:
-        said = f"in {failed[-1]}, {error.ename}: {error.evalue}"
-        raise CellFailed(said) from error
 
 
 def render(path):
@@ -100,11 +53,6 @@ def kept_metadata(cell):
     if cell.metadata.get("jupyter", {}).get("source_hidden"):
         kept["jupyter"] = FOLDED
     return kept
-
-
-def not_compared(cell):
-    """Tell whether nbval leaves the outputs of this cell alone."""
-    return "nbval-ignore-output" in cell.metadata.get("tags", [])
 
 
 def renumber(cell):

@@ -22,7 +22,8 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell
 
-from tools.render import NOTEBOOKS, ROOT, execute, not_compared
+from teaching.execute_notebook import execute, not_compared
+from tools.render import NOTEBOOKS, ROOT
 
 SIZE = 1e-13
 SCANNED = [float(f"1e{power}") for power in range(-15, -5)]

@@ -1,6 +1,9 @@
 """Text, code and outputs of a cell as HTML, for paper and for the site."""
 
+import base64
 import re
+import struct
+from typing import NamedTuple
 
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
@@ -12,6 +15,15 @@ from pygments.lexers import PythonLexer
 from teaching import formulas
 
 CODE = HtmlFormatter(style="bw", nowrap=True)
+
+
+class Picture(NamedTuple):
+    """A figure: PNG in base64, its size in CSS pixels, and a text in its place."""
+
+    png: str
+    width: int
+    height: int
+    alt: str
 
 
 def code(source):
@@ -48,6 +60,22 @@ def text(source, *, folder):
 def plain(text):
     """Return what a cell printed as HTML."""
     return Markup('<pre class="output">{}</pre>').format(strip_ansi(text).rstrip())
+
+
+def picture(output):
+    """Return the figure that an output holds, a Picture.
+
+    Raises
+    ------
+    ValueError
+        If it has no alt text.
+    """
+    png, about = output.data["image/png"], output.metadata.get("image/png", {})
+    if not about.get("alt", "").strip():
+        raise ValueError("a figure needs an alt text, use plots.show(ax, alt=…)")
+    width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
+    size = about.get("width", width), about.get("height", height)
+    return Picture("".join(png.split()), *size, about["alt"])
 
 
 def tidied(html):

@@ -12,9 +12,7 @@ needs to know (JupyterLab's property inspector changes them):
 Of a cell that is folded in JupyterLab, since it only draws, paper shows the outputs.
 """
 
-import base64
 import re
-import struct
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -236,14 +234,10 @@ def _outputs(piece, *, outcomes=True):
 
 
 def _figure(output):
-    png, about = output.data["image/png"], output.metadata.get("image/png", {})
-    if not about.get("alt", "").strip():
-        raise ValueError("a figure needs an alt text, use plots.show(ax, alt=…)")
-    size = struct.unpack(">II", base64.b64decode(png)[16:24])
-    width, height = about.get("width", size[0]), about.get("height", size[1])
+    shown = html_of.picture(output)
     return Markup(
         '<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">'
-    ).format("".join(png.split()), width, height, about["alt"])
+    ).format(shown.png, shown.width, shown.height, shown.alt)
 
 
 @cache

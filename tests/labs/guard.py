@@ -64,9 +64,13 @@ ARROWS = {
         "__main__": {"teaching"},
         "labs": {"nbformat"},
         "formulas": {"math_core", "nbconvert"},
+        "execute_notebook": {"nbclient"},
         "handing_out": {"bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
         | {"teaching.formulas", "teaching.labs"},
+        "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "nbformat"}
+        | {"pdoc", "PIL", "teaching.execute_notebook", "teaching.handing_out"}
+        | {"teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}

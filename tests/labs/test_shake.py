@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from teaching.execute_notebook import execute
 from tools import shake
-from tools.render import execute
 
 LABS = sorted(shake.NOTEBOOKS.glob("*.ipynb"))
 

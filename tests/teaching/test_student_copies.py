@@ -17,11 +17,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from teaching import labs
+from teaching.execute_notebook import execute
 from teaching.handing_out import leaks, students_zip
 from teaching.handing_out.handouts import student_files, written
 from teaching.handing_out.student_copy import student_copies, student_copy
 from tests import ROOT
-from tools.render import execute
 
 WORKED = labs.read()
 LABS = {f"{lab}.ipynb": notebook for lab, notebook in WORKED.items()}
