@@ -71,13 +71,15 @@ def found(lines, content):
     """Return those of the lines that occur in a file, a sorted list.
 
     Blanks and line breaks don't count. A notebook, or any JSON, is searched as it is
-    written and as it is read, and both also with what ``&lt;`` or ``\\n`` stand for.
+    written and as it is read, and both also without the tags of HTML, and with what
+    ``&lt;`` or ``\\n`` stand for.
     """
     text = content.decode(errors="replace")
     forms = [text]
     with contextlib.suppress(ValueError):
         forms += _strings(json.loads(text))
     text = "\n".join(forms)
+    text += "\n" + re.sub(r"<[^<>]*>", "", text)
     text = "\n".join(map(_dense, [text, html.unescape(text), _unescape(text)]))
     return sorted(line for line in lines if _dense(line) in text)
 

@@ -36,7 +36,7 @@ def files(worked, handouts, *, folder=labs.NOTEBOOKS):
         site has become too large.
     """
     downloads = _downloads(handouts)
-    rooms = reference.pages()
+    rooms = {room: page.read(html) for room, html in reference.pages().items()}
     site = {f"downloads/{name}": content for name, content in downloads.items()}
     for solutions in (False, True):
         site |= _edition(worked, rooms, downloads, solutions=solutions, folder=folder)
@@ -78,7 +78,7 @@ def _edition(worked, rooms, downloads, *, solutions, folder):
         template = path.replace("/index", "") + ".j2"
         html = page.template(template).render(solutions=solutions, **listed)
         pages[path] = page.read(html)
-    pages |= {f"reference/{room}.html": page.read(html) for room, html in rooms.items()}
+    pages |= {f"reference/{room}.html": each for room, each in rooms.items()}
     for path, each in pages.items():
         root = "../" * path.count("/")
         html = page.frame(

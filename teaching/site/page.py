@@ -48,14 +48,16 @@ def read(html, links=None):
         If a link leads to a file that is not on the site; it is named.
     """
     soup = BeautifulSoup(html, "html.parser")
-    for tag in soup.find_all("h6"):  # sections of a docstring
-        tag.name, tag.attrs = "p", {"class": "part"}
-    taken = {tag["id"] for tag in soup.find_all(id=True)}
-    for tag in soup.find_all(HEADINGS):
-        tag["id"] = tag.get("id") or _free(_slug(tag.get_text()), taken)
-        _set_apart(tag, soup)
-    for tag in soup.find_all("a", href=True):
-        tag["href"] = tag["href"] if links is None else _led(tag["href"], links)
+    tags = soup.find_all(True)
+    taken = {tag["id"] for tag in tags if "id" in tag.attrs}
+    for tag in tags:
+        if tag.name == "h6":  # a section of a docstring
+            tag.name, tag.attrs = "p", {"class": "part"}
+        elif tag.name in HEADINGS:
+            tag["id"] = tag.get("id") or _free(_slug(tag.get_text()), taken)
+            _set_apart(tag, soup)
+        elif tag.name == "a" and links is not None:
+            tag["href"] = _led(tag["href"], links)
     return Page(Markup(soup), _headings(soup))
 
 
@@ -129,21 +131,24 @@ def _led(href, links):
 
 def _headings(soup):
     """Return the headings with the text below each. Formulas are left out."""
-    found, texts = [], []
-    for part in soup.find_all(string=True):
-        inside = part.find_parent([*HEADINGS, "math", "figcaption"])
-        if inside and inside.name in HEADINGS:
-            if not found or found[-1] is not inside:
-                found.append(inside)
-                texts.append([])
-        elif found and not inside:
-            texts[-1].append(part)
+    found = []
+
+    def walk(tag):
+        for child in tag.children:
+            if child.name in HEADINGS:
+                found.append((child, []))
+            elif child.name is None and found:
+                found[-1][1].append(child)
+            elif child.name and child.name != "math":
+                walk(child)
+
+    walk(soup)
     return [
         Heading(
             int(tag.name[1]),
             tag["id"],
-            tag.get_text().strip() if not tag.small else tag.contents[0].strip(),
-            " ".join("".join(text).split()),
+            (tag.contents[0] if tag.small else tag.get_text()).strip(),
+            " ".join("".join(texts).split()),
         )
-        for tag, text in zip(found, texts)
+        for tag, texts in found
     ]
