@@ -1,4 +1,4 @@
-"""``python -m teaching``: what ``make handouts`` and ``make grade`` run."""
+"""``python -m teaching``: what ``make handouts``, ``site`` and ``grade`` run."""
 
 import argparse
 import sys
@@ -15,10 +15,33 @@ def build(arguments):
     A lab that can't be cut stops it all, before anything is written.
     """
     built = handouts.build(labs.read(), arguments.into, force=arguments.force)
-    careful_writing.report(arguments.into, built.outcome)
+    careful_writing.report(
+        arguments.into, built.outcome, again="make handouts HANDOUTS_ARGS=--force"
+    )
     if built.no_pdf:
         print(built.no_pdf)
     return 0 if built.outcome.complete else 1
+
+
+def site(arguments):
+    """Build the site; return 0, or 1 if a file isn't as it should be.
+
+    Whatever stands in the way stops it all, before anything is written.
+    """
+    from teaching.site import build, frames
+
+    worked = frames.with_frames(labs.read(), labs.NOTEBOOKS)
+    files = build.files(worked)
+    outcome = careful_writing.write(
+        arguments.into, files, force=arguments.force, sweep=True
+    )
+    careful_writing.report(
+        arguments.into, outcome, again="make site SITE_ARGS=--force", brief=True
+    )
+    print(f"{sum(map(len, files.values())) / 1e6:.1f} MB in {len(files)} files. Open")
+    print(f"{arguments.into / 'index.html'}    for students")
+    print(f"{arguments.into / build.FOLDER / 'index.html'}    with solutions")
+    return 0 if outcome.complete else 1
 
 
 def grade(arguments):
@@ -59,6 +82,13 @@ def main(argv=None):
     into = Path("handouts")
     command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
     command.set_defaults(run=build, nothing="Nothing was built")
+    command = commands.add_parser("site", help="build the site; runs the labs")
+    command.add_argument(
+        "--force", action="store_true", help="replace changed files, too; they are kept"
+    )
+    into = Path("site")
+    command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
+    command.set_defaults(run=site, nothing="Nothing was built")
     command = commands.add_parser("grade", help="mark a class; runs students' code")
     command.add_argument("submissions", type=Path, help="a folder")
     into = Path("handouts/marking")

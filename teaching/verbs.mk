@@ -11,12 +11,14 @@ GRADE_ARGS ?=
 CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
+SITE_ARGS ?=
 
 # Stored outputs have no progress bars and no sliders, and are those of the patches, also
 # where CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
 
-.PHONY: test quick shake matrix render gallery lint bench mutants handouts grade class hub
+.PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
+.PHONY: class hub
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -56,6 +58,9 @@ mutants: .venv/mutants  ## break the helpers on purpose: do the tests notice? (m
 
 handouts: .venv/teach  ## build what a teacher hands out, in handouts/
 	$(AS_STORED) "$(BIN)/python" -m teaching build $(HANDOUTS_ARGS)
+
+site: .venv/teach  ## build the labs as a site that needs no network, in site/ (minutes)
+	$(AS_STORED) "$(BIN)/python" -m teaching site $(SITE_ARGS)
 
 grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs students' code
 	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=…"; exit 2; }

@@ -13,7 +13,7 @@ BUILT = ".built.json"  # {path in the folder: SHA-256 of what was last built}
 CHANGED = """
 Left as they are, since somebody changed them after they were built:
 {names}
-To build these anew, too: make handouts HANDOUTS_ARGS=--force
+To build these anew, too: {again}
 The changed ones are then kept beside the new ones, under a name that says when."""
 
 
@@ -32,6 +32,8 @@ class Outcome(NamedTuple):
         Changed, and replaced by force: where the changed one is now.
     failed : dict of str to str
         What stood in the way of writing.
+    removed : list of str
+        Built before, and no longer to be built.
     """
 
     written: list
@@ -39,6 +41,7 @@ class Outcome(NamedTuple):
     left: list
     kept: dict
     failed: dict
+    removed: list
 
     @property
     def complete(self):
@@ -46,7 +49,7 @@ class Outcome(NamedTuple):
         return not (self.left or self.failed)
 
 
-def write(folder, files, *, force=False, now=None):
+def write(folder, files, *, force=False, now=None, sweep=False):
     """Write files, but replace none that was changed since it was built.
 
     Changed is every file that this function did not write in this form: any other byte
@@ -62,6 +65,8 @@ def write(folder, files, *, force=False, now=None):
         Replace changed files too. Each is first moved aside, to a name that says when.
     now : datetime, optional
         The time that the name says; by default that of the clock.
+    sweep : bool
+        Remove what was built before, is as it was built, and is not among the files.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def write(folder, files, *, force=False, now=None):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     built = _read_record(folder / BUILT)
-    outcome = Outcome([], [], [], {}, {})
+    outcome = Outcome([], [], [], {}, {}, [])
     try:
         for name, content in files.items():
             try:
@@ -84,33 +89,46 @@ def write(folder, files, *, force=False, now=None):
                 )
             except OSError as error:
                 outcome.failed[name] = error.strerror or str(error)
+        for name in sorted(set(built) - set(files)) if sweep else ():
+            if _digest_of(folder / name) == built.pop(name):
+                (folder / name).unlink()
+                outcome.removed.append(name)
     finally:
         record = json.dumps(built, indent=1, sort_keys=True) + "\n"
         _replace(folder / BUILT, record.encode())
     return outcome
 
 
-def report(folder, outcome):
-    """Print what became of each file."""
+def report(folder, outcome, *, again, brief=False):
+    """Print what became of each file; ``again`` is the command that forces.
+
+    ``brief``: files that are as they should be are only counted.
+    """
     folder = Path(folder)
-    for name in outcome.written:
-        print(f"built      {folder / name}")
-    for name in outcome.same:
-        print(f"unchanged  {folder / name}")
+    well = {
+        "built": outcome.written,
+        "unchanged": outcome.same,
+        "removed": outcome.removed,
+    }
+    for what, names in well.items():
+        for name in [] if brief else names:
+            print(f"{what:<11}{folder / name}")
+    if brief:
+        print(", ".join(f"{what}: {len(names)}" for what, names in well.items()))
     for name, aside in outcome.kept.items():
         print(f"built      {folder / name}  (the changed one is now {folder / aside})")
     for name, reason in outcome.failed.items():
         print(f"NOT BUILT  {folder / name}: {reason}")
     if outcome.left:
         names = "\n".join(f"  {folder / name}" for name in outcome.left)
-        print(CHANGED.format(names=names))
+        print(CHANGED.format(names=names, again=again))
 
 
 def _write_one(path, content, *, name, built, outcome, aside):
     """Write one file; what was changed is moved if ``aside`` says when, else left."""
     digest = _digest(content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = _digest(path.read_bytes()) if os.path.lexists(path) else None
+    found = _digest_of(path)
     if found == digest:
         outcome.same.append(name)
     elif found in (None, built.get(name)):
@@ -166,3 +184,8 @@ def _read_record(path):
 
 def _digest(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of(path):
+    """Return the digest of a file, or None if there is none."""
+    return _digest(path.read_bytes()) if os.path.lexists(path) else None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import labhelpers
 from teaching import labs
-from teaching.handing_out import fonts, html_of, leaks, students_zip
+from teaching.handing_out import fonts, handouts, html_of, leaks, sheets, students_zip
+from teaching.handing_out.student_copy import student_copies
 from teaching.site import lab_page, page, reference
 
 FOLDER = "solutions/"
@@ -17,15 +18,13 @@ MOST = 15_000_000  # bytes, for a slow network and a small stick
 HERE = Path(__file__).parent
 
 
-def files(worked, handouts, *, folder=labs.NOTEBOOKS):
+def files(worked, *, folder=labs.NOTEBOOKS):
     """Return the site, a dict of bytes by path.
 
     Parameters
     ----------
     worked : dict of str to NotebookNode
         The worked labs, with what their sliders show (``frames.with_frames``).
-    handouts : dict of str to bytes
-        What ``make handouts`` builds, by path: the zip and the students' sheets.
     folder : path
         Where the labs lie.
 
@@ -35,7 +34,7 @@ def files(worked, handouts, *, folder=labs.NOTEBOOKS):
         If a lab can't be shown, if a solution is in the edition for students, or if the
         site has become too large.
     """
-    downloads = _downloads(handouts)
+    downloads = _downloads(worked, folder)
     rooms = {room: page.read(html) for room, html in reference.pages().items()}
     site = {f"downloads/{name}": content for name, content in downloads.items()}
     for solutions in (False, True):
@@ -123,12 +122,17 @@ def _listed(lab, notebook, inside):
     }
 
 
-def _downloads(handouts):
-    """Return the files to take away, by name, of what is handed out."""
-    return {
-        name.removeprefix("print/"): content
-        for name, content in handouts.items()
-        if name.endswith(".zip") or re.fullmatch(r"print/\d\d_student\.html", name)
+def _downloads(worked, folder):
+    """Return the files to take away, by name: of what ``make handouts`` builds.
+
+    There are no PDFs among them. They would be larger than all the rest, and the sheets
+    print on any paper.
+    """
+    copies = handouts.written(student_copies(worked))
+    packed = students_zip.pack(handouts.student_files(worked, copies))
+    return {handouts.ZIP: packed} | {
+        f"{labs.number(lab)}_sheet.html": sheets.sheet(notebook, folder=folder).encode()
+        for lab, notebook in worked.items()
     }
 
 
@@ -137,7 +141,7 @@ def _offered(name, way, content):
     kind = name.rpartition(".")[2]
     title = "The labs, to run and to write in"
     if kind != "zip":
-        title = f"Lab {labs.number(name)} on paper: open it, and print"
+        title = f"Lab {labs.number(name)} on paper: open, and print"
     size = f"{len(content) / 1e6:.1f} MB"
     return {
         "path": f"{way}downloads/{name}",
