@@ -49,11 +49,11 @@ def files(worked, *, folder=labs.NOTEBOOKS):
 
 def refuse(worked, site):
     """Raise a ValueError if students would see a solution, or if it is too large."""
-    open_to_all = {n: c for n, c in site.items() if not n.startswith(FOLDER)}
-    leaks.refuse(worked, students_zip.contents(labs.ROOT, {}) | open_to_all)
     size = sum(map(len, site.values()))
     if size > MOST:
         raise ValueError(f"the site must be at most {MOST:,} bytes, and is {size:,}")
+    open_to_all = {n: c for n, c in site.items() if not n.startswith(FOLDER)}
+    leaks.refuse(worked, students_zip.contents(labs.ROOT, {}) | open_to_all)
 
 
 def _edition(worked, rooms, downloads, *, solutions, folder):
@@ -68,14 +68,14 @@ def _edition(worked, rooms, downloads, *, solutions, folder):
         site |= pictures
         pages[f"{lab}.html"] = page.read(html, links)
     turns = _turns(pages)
-    listed = {
-        "labs": [_listed(lab, worked[lab], pages[f"{lab}.html"]) for lab in worked],
+    told = {
+        "labs": [listed(lab, notebook) for lab, notebook in worked.items()],
         "downloads": [_offered(name, way, file) for name, file in downloads.items()],
         "rooms": [(f"{room}.html", room, reference.first_line(room)) for room in rooms],
     }
     for path in ("index.html", "reference/index.html"):
         template = path.replace("/index", "") + ".j2"
-        html = page.template(template).render(solutions=solutions, **listed)
+        html = page.template(template).render(solutions=solutions, **told)
         pages[path] = page.read(html)
     pages |= {f"reference/{room}.html": each for room, each in rooms.items()}
     for path, each in pages.items():
@@ -103,13 +103,13 @@ def _turns(pages):
     return turns
 
 
-def _listed(lab, notebook, inside):
-    """Return what the index says of a lab, which its first cell says."""
-    number, _, name = inside.title.partition(" ")
+def listed(lab, notebook):
+    """Return what the index says of a lab, which its first cell says, a dict."""
     first = notebook.cells[0].source
+    number, _, name = re.search(r"^# (.+)$", first, re.M)[1].partition(" ")
 
-    def said(of, end=""):
-        found = re.search(rf"^\*\*{of}\*\* (.+?{end})$", first, re.M)
+    def said(title):
+        found = re.search(rf"^\*\*{title}\*\* (.+)$", first, re.M)
         return html_of.text(found[1], folder=".") if found else None
 
     return {

@@ -1,0 +1,567 @@
+"""The site: nothing is given away, nothing is missing, and it works without a network.
+
+The second half needs a real browser; set REQUIRE_BROWSER to fail where it is skipped.
+"""
+
+import base64
+import copy
+import functools
+import io
+import json
+import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from urllib.parse import unquote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from teaching import labs
+from teaching.handing_out import careful_writing, html_of
+from teaching.site import build, frames, lab_page, page
+
+LABS = labs.read()
+LAB, CELL = "01_factorisation", "plateau-plot"  # gets a slider
+COUNT = 30
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAA"
+PNG += "SUVORK5CYII="
+
+
+def webp(i):
+    """Return a picture in a colour of its own, WebP in base64."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 36), (8 * i, 90, 255 - 8 * i)).save(
+        file, "WEBP", lossless=True
+    )
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def bundle(count=COUNT, still=7):
+    return {
+        "label": "learning rate",
+        "values": [f"{i / 1000:.3f}" for i in range(count)],
+        "alts": [f"the curve at rate {i}" for i in range(count)],
+        "still": still,
+        "frames": [webp(i) for i in range(count)],
+        "width": 640,
+        "height": 360,
+    }
+
+
+@pytest.fixture(scope="module")
+def built():
+    """Return the site of the pack with a slider more, {path: bytes}."""
+    worked = copy.deepcopy(LABS)
+    (cell,) = [cell for cell in worked[LAB].cells if cell.id == CELL]
+    (output,) = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+    output.data[frames.FRAMES] = bundle()
+    return build.files(worked)
+
+
+@functools.cache
+def soup_of(html):
+    return BeautifulSoup(html, "html.parser")
+
+
+def pages_of(site, prefix=""):
+    names = [name for name in site if name.endswith(".html")]
+    names = [name for name in names if not name.startswith("downloads/")]
+    return {n: soup_of(site[n].decode()) for n in names if n.startswith(prefix)}
+
+
+def lab_of(*cells):
+    return new_notebook(cells=[new_markdown_cell("# 01 A lab"), *cells])
+
+
+def answer(source, **metadata):
+    grader = {"grade_id": "a", "grade": False, "solution": True, "locked": False}
+    grader |= {"schema_version": 3, "task": False}
+    source = f"### BEGIN SOLUTION\n{source}\n### END SOLUTION"
+    metadata |= {"nbgrader": grader, "tags": ["lines-1"]}
+    return new_code_cell(source, id="answer", metadata=metadata)
+
+
+def inside(*cells, solutions=False):
+    """Return what is on the page of a lab of these cells."""
+    html, _ = lab_page.inside(
+        "01_lab", lab_of(*cells), solutions=solutions, folder=".", assets=""
+    )
+    return soup_of(str(html))
+
+
+# --- What students see ---------------------------------------------------------------
+
+
+def written(notebook):
+    """Return what only the solutions of a lab say, as it can be read on a page."""
+    given = "\n".join(labs.SOLUTION.sub("", cell.source) for cell in notebook.cells)
+    lines = []
+    for cell in notebook.cells:
+        for region in labs.SOLUTION.findall(cell.source):
+            if cell.cell_type == "markdown":
+                region = soup_of(str(html_of.text(region, folder="."))).get_text()
+                region = region.replace(". ", ".\n")
+            lines += [" ".join(line.split()) for line in region.splitlines()]
+    return [line for line in lines if len(line) >= 12 and line not in given]
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_solutions_are_in_the_open_edition_and_nowhere_else(built, lab):
+    secrets = written(LABS[lab])
+    assert secrets
+    student, worked = (
+        " ".join(soup_of(built[f"{folder}{lab}.html"].decode()).get_text().split())
+        for folder in ("", build.FOLDER)
+    )
+    assert [line for line in secrets if line in student] == []
+    assert [line for line in secrets if line not in worked] == []
+
+
+def test_no_file_of_the_students_edition_has_a_line_of_a_solution(built):
+    build.refuse(LABS, built)
+    for path in "01_factorisation.html", "search-index.js":
+        leaking = {path: built[f"{build.FOLDER}{path}"]}
+        with pytest.raises(ValueError, match=f"^{path} holds a line of a solution"):
+            build.refuse(LABS, leaking)
+
+
+@pytest.fixture
+def few_rooms(monkeypatch):
+    rooms = {"linalg": "<h1>labhelpers.linalg</h1>"}
+    monkeypatch.setattr(build.reference, "pages", lambda: rooms)
+
+
+def test_a_solution_that_leaks_stops_the_build(few_rooms):
+    secret = "step = gradient / (curvature + 1e-9)"
+    leak = new_markdown_cell(f"You may want `{secret}`.", id="leak")
+    with pytest.raises(ValueError, match="holds a line of a solution"):
+        build.files({"01_lab": lab_of(answer(secret), leak)})
+
+
+def test_a_site_that_is_too_large_is_refused(built):
+    large = built | {"figures/large.webp": bytes(build.MOST)}
+    with pytest.raises(ValueError, match="must be at most 15,000,000 bytes"):
+        build.refuse(LABS, large)
+    assert sum(map(len, built.values())) < build.MOST
+
+
+def test_what_is_open_to_students_needs_no_file_of_the_other_edition(built):
+    for name, soup in pages_of(built).items():
+        for tag in soup.find_all(href=True) + soup.find_all(src=True):
+            assert name.startswith(build.FOLDER) or build.FOLDER not in str(tag)
+
+
+# --- What is on the pages ------------------------------------------------------------
+
+
+def test_solutions_are_folded_or_stubs():
+    cell = answer("secret = 1 + 1")
+    (fold,) = inside(cell, solutions=True).select("details.solution")
+    assert "open" not in fold.attrs
+    assert "secret = 1 + 1" in fold.get_text()
+    assert "BEGIN" not in fold.get_text()
+    student = inside(cell).get_text()
+    assert "YOUR ANSWER HERE" in student
+    assert "secret" not in student
+
+
+def test_a_cell_that_draws_is_folded():
+    cell = new_code_cell("draw()", metadata={"jupyter": {"source_hidden": True}})
+    (fold,) = inside(cell).select("details.drawing")
+    assert "open" not in fold.attrs
+    assert "draw()" in fold.get_text()
+    assert not inside(new_code_cell("draw()")).details
+
+
+def test_what_answers_a_prediction_is_folded_up_to_the_next_question():
+    overleaf = {"tags": ["overleaf"]}
+    soup = inside(
+        new_markdown_cell("**Predict.** Up or down?"),
+        new_code_cell("ran = 1", metadata=overleaf),
+        new_markdown_cell("It went up.\n\n**Predict.** And now?"),
+        new_code_cell("ran = 2", metadata=overleaf),
+        new_markdown_cell("It went down."),
+        new_markdown_cell("## On we go"),
+    )
+    first, second = (fold.get_text() for fold in soup.select("details.turn"))
+    assert re.search("ran = 1.*It went up", first, re.S)
+    assert re.search("ran = 2.*It went down", second, re.S)
+    for fold in soup.select("details"):
+        fold.decompose()
+    text = " ".join(soup.get_text().split())
+    assert text == "01 A lab Predict. Up or down? Predict. And now? On we go"
+
+
+def test_what_checks_say_is_a_card_and_not_for_students():
+    said = {"text/html": "<div>right</div>", "text/plain": "Exercise 1.1: right\n more"}
+    cell = new_code_cell("checks.mine(f)", outputs=[new_output("display_data", said)])
+    (card,) = inside(cell, solutions=True).select(".card")
+    assert card.p.get_text() == "Exercise 1.1: right"
+    assert "more" in card.pre.get_text()
+    assert not inside(cell).select(".card")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_figure_is_there_with_its_text(built, lab):
+    def alts(cell):
+        outputs = cell.get("outputs", [])
+        outputs = [o for o in outputs if "image/png" in o.get("data", {})]
+        return [output.metadata["image/png"]["alt"] for output in outputs]
+
+    wanted = [alt for cell in LABS[lab].cells for alt in alts(cell)]
+    images = soup_of(built[f"{build.FOLDER}{lab}.html"].decode()).select("img")
+    found = [image["alt"] for image in images]
+    assert len(found) == len(wanted)
+    differing = [pair for pair in zip(found, wanted) if pair[0] != pair[1]]
+    assert len(differing) == (lab == LAB)  # it has a slider in place of a figure
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_formulas_are_drawn_by_the_browser(built, lab):
+    soup = copy.copy(soup_of(built[f"{build.FOLDER}{lab}.html"].decode()))
+    assert soup.select("math")
+    for tag in soup.select("math, pre, code"):
+        tag.decompose()
+    assert "$" not in soup.get_text()
+
+
+def test_the_index_says_what_the_first_cells_say():
+    first = "# 01 Fall\n\n**What you will do.** Fall well.\n\n**Time.** 15 minutes.\n"
+    cell = new_markdown_cell(f'{first}\n**It refutes.** "Up is down."')
+    told = build.listed("01_fall", new_notebook(cells=[cell]))
+    assert (told["number"], told["name"]) == ("01", "Fall")
+    assert "Fall well." in told["about"]
+    assert "15 minutes." in told["time"]
+    assert '"Up is down."' in told["refutes"]
+    assert build.listed("01_fall", lab_of())["refutes"] is None
+
+
+def test_labs_follow_each_other(built):
+    names = [f"{lab}.html" for lab in LABS]
+    for before, name, after in zip([None, *names], names, [*names[1:], None]):
+        links = soup_of(built[name].decode()).select(".turn-page a")
+        ways = {link["rel"][0]: link["href"] for link in links}
+        assert (ways.get("prev"), ways.get("next")) == (before, after)
+
+
+def test_a_link_to_a_lab_leads_to_its_page_and_others_are_refused():
+    links = {"02_b.ipynb": "02_b.html"}
+    html = '<h1>a</h1><a href="{}">b</a>'
+    assert 'href="02_b.html#c"' in page.read(html.format("02_b.ipynb#c"), links).html
+    assert "https://a.test" in page.read(html.format("https://a.test"), links).html
+    with pytest.raises(ValueError, match=r"got \.\./docs/errors\.md"):
+        page.read(html.format("../docs/errors.md"), links)
+
+
+def resolved(name, link):
+    """Return the path and the anchor that a link on a page leads to."""
+    path, _, anchor = unquote(link).partition("#")
+    parts = name.split("/")[:-1] if path else name.split("/")
+    for part in filter(None, path.split("/")):
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/".join(parts), anchor
+
+
+def broken(site):
+    """Return the links and sources of the pages that lead nowhere."""
+    found, pages = [], pages_of(site)
+    links = [
+        (name, tag.get("href") or tag.get("src"))
+        for name, soup in pages.items()
+        for tag in soup.find_all(["a", "link", "script", "img"])
+    ]
+    for name, soup in pages.items():
+        for slider in soup.select("[data-paths]"):
+            links += [(name, path) for path in json.loads(slider["data-paths"])]
+    for prefix in "", build.FOLDER:
+        index = site[f"{prefix}search-index.js"].decode()
+        links += [(f"{prefix}x", url) for url, *_ in searched(index)]
+    for name, link in links:
+        if re.match("(https?|data):", link):
+            continue
+        path, anchor = resolved(name, link)
+        if path not in site or (anchor and not pages[path].find(id=anchor)):
+            found.append((name, link))
+    return found
+
+
+def searched(script):
+    return json.loads(script.removeprefix("window.searchIndex = ").rstrip(";\n"))
+
+
+def test_every_link_and_anchor_exists(built):
+    assert broken(built) == []
+    bad = b'<a href="#nowhere">a</a><img src="figures/none.webp"></main>'
+    name = f"{LAB}.html"
+    found = broken(built | {name: built[name].replace(b"</main>", bad)})
+    assert found == [(name, "#nowhere"), (name, "figures/none.webp")]
+
+
+def test_no_id_is_given_twice(built):
+    for name, soup in pages_of(built).items():
+        ids = [tag["id"] for tag in soup.find_all(id=True)]
+        assert len(ids) == len(set(ids)), name
+
+
+def test_the_reference_has_what_is_public_and_nothing_else(built):
+    soup = soup_of(built["reference/linalg.html"].decode())
+    names = {heading.get_text() for heading in soup.select("h2")}
+    assert {"truncated_svd", "TruncatedSVD", "eckart_young_floor"} <= names
+    assert not [name for name in names if name.startswith("_") or name == "np"]
+    assert "reference/_require.html" not in built
+    listed = soup_of(built["reference/index.html"].decode()).select(".rooms a")
+    rooms = {f"reference/{link['href']}" for link in listed}
+    assert rooms == {n for n in built if re.match("reference/(?!index)", n)}
+
+
+def test_the_same_labs_give_the_same_site(few_rooms):
+    few = {LAB: LABS[LAB]}
+    assert build.files(few) == build.files(few)
+
+
+# --- Sliders -------------------------------------------------------------------------
+
+
+def test_sliders_are_thinned_and_keep_both_ends_and_where_they_stand():
+    for count in range(1, 80):
+        for still in range(count):
+            kept = frames.thinned(count, still, most=24)
+            assert len(kept) <= 24
+            assert {0, still, count - 1} <= set(kept)
+            assert kept == sorted(set(kept))
+            assert len(kept) == count or max(b - a for a, b in zip(kept, kept[1:])) < 5
+    slider = frames.slider(bundle(), most=5)
+    assert slider.values[slider.still] == "0.007"
+    assert slider.alts[-1] == "the curve at rate 29"
+    assert base64.b64encode(slider.pictures[slider.still]).decode() == webp(7)
+
+
+def test_frames_are_files_that_both_editions_share(built):
+    paths = [n for n in built if n.startswith(f"figures/{LAB}-{CELL}/")]
+    assert len(paths) in (frames.MOST, frames.MOST - 1)
+    for prefix, way in ("", ""), (build.FOLDER, "../"):
+        soup = soup_of(built[f"{prefix}{LAB}.html"].decode())
+        (slider,) = soup.select("figure.scrub")
+        assert json.loads(slider["data-paths"]) == [way + path for path in paths]
+        assert slider.img["alt"] == "the curve at rate 7"
+        assert slider.output.get_text() == "0.007"
+
+
+DRAW = """
+import base64, os
+from IPython.display import display
+
+class live:
+    def scrub(values):
+        data = {"text/plain": "<Figure>", "image/png": PNG}
+        if os.environ["LAB_VIEW"] == "frames":
+            data["application/vnd.autograd-labs.frames+json"] = {"values": values}
+        display(data, raw=True, metadata={"image/png": {"alt": "a dot"}})
+
+live.scrub(["1", "2"])
+print("two values")
+"""
+
+
+@pytest.fixture(scope="module")
+def small_lab():
+    """Return a lab as it is stored, and as it is when it was run for its frames."""
+    cell = new_code_cell(f"PNG = {PNG!r}\n{DRAW}", id="slide")
+    figure = {"text/plain": "<Figure>", "image/png": PNG + "="}
+    cell.outputs = [
+        new_output("display_data", figure, metadata={"image/png": {"alt": "a dot"}}),
+        new_output("stream", name="stdout", text="two values\n"),
+    ]
+    lab, told = lab_of(cell), []
+    result = frames.with_frames({"01_lab": lab}, ".", say=told.append)
+    assert told == ["executing 01_lab.ipynb, for what its sliders show"]
+    return lab, result["01_lab"]
+
+
+def test_labs_are_run_for_their_frames_and_else_stay_as_stored(small_lab):
+    stored, ran = small_lab
+    assert ran.cells[1].outputs[0].data.pop(frames.FRAMES) == {"values": ["1", "2"]}
+    assert ran == stored
+
+
+def test_a_lab_that_prints_something_else_is_refused_and_named(small_lab):
+    stored, ran = copy.deepcopy(small_lab)
+    ran.cells[1].outputs[1].text = "three values\n"
+    with pytest.raises(ValueError, match=r"^01_lab\.ipynb, cell 'slide': must print"):
+        frames.merged(stored, ran, lab="01_lab")
+    for cell in stored.cells[1], ran.cells[1]:
+        cell.metadata["tags"] = ["nbval-ignore-output"]
+    assert frames.merged(stored, ran, lab="01_lab") == stored
+
+
+def test_labs_without_sliders_are_not_run():
+    worked = {"01_lab": lab_of(new_code_cell("1 / 0"))}
+    assert frames.with_frames(worked, ".", say=pytest.fail) == worked
+
+
+# --- In a real browser ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(built, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a stick")
+    assert careful_writing.write(folder, built).complete
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    """Return the address of a local server that serves the site."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request, folder):
+    """Return the address of the site: on disk, or on a server."""
+    if request.param == "file":
+        return f"{folder.as_uri()}/"
+    return request.getfixturevalue("served")
+
+
+@pytest.fixture
+def tab(chromium):
+    """Return a tab that reaches this machine only, and what it asks for elsewhere."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    asked = []
+
+    def route(route):
+        url = route.request.url
+        if url.startswith(("file:", "data:", "http://127.0.0.1:")):
+            return route.continue_()
+        asked.append(url)
+        return route.abort()
+
+    context.route("**/*", route)
+    yield SimpleNamespace(page=context.new_page(), asked=asked)
+    context.close()
+
+
+def opened(tab, address):
+    tab.page.goto(address)
+    tab.page.evaluate("document.fonts.ready.then(() => true)")
+    return tab.page
+
+
+def test_the_slider_moves_by_keyboard(place, tab):
+    page = opened(tab, f"{place}{build.FOLDER}{LAB}.html")
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    image, slider = page.locator(".scrub img"), page.get_by_label("learning rate")
+    slider.focus()
+    pictures = [image.screenshot()]
+    assert page.locator(".scrub output").text_content() == "0.007"
+    for _ in range(2):
+        slider.press("ArrowRight")
+        page.wait_for_function("document.querySelector('.scrub img').complete")
+        pictures.append(image.screenshot())
+    assert len(set(pictures)) == 3
+    assert image.get_attribute("alt") == "the curve at rate 9"
+    assert slider.get_attribute("aria-valuetext") == "0.009"
+    slider.press("End")
+    assert page.locator(".scrub output").text_content() == "0.029"
+    assert tab.asked == []
+
+
+def test_search_finds_a_word_and_leads_to_its_heading(place, tab):
+    page = opened(tab, f"{place}reference/index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("Rosenbrock valley")
+    found = page.locator("#found a")
+    found.first.wait_for()
+    assert "Exercise 0.4" in found.first.text_content()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/00_autograd.html#exercise-0-4")
+    heading = page.locator("#exercise-0-4").bounding_box()
+    assert 0 <= heading["y"] < 200
+    page.locator("#search").fill("no such word")
+    page.get_by_text("Found nowhere").wait_for()
+    assert tab.asked == []
+
+
+def test_the_theme_follows_the_system_until_somebody_chooses(place, tab):
+    page = opened(tab, f"{place}index.html")
+    shade = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(shade)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(shade)
+    assert light != dark
+    page.emulate_media(color_scheme="light")
+    page.get_by_role("button", name=re.compile("theme")).press("Enter")
+    assert page.evaluate(shade) == dark
+    page = opened(tab, f"{place}{LAB}.html")
+    assert page.evaluate(shade) == dark
+    assert tab.asked == []
+
+
+KINDS = [f"{build.FOLDER}{LAB}.html", "index.html", "reference/plots.html"]
+
+
+def complaints(page):
+    found = Axe().run(page).response["violations"]
+    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_all_can_read_it(name, served, tab):
+    page = opened(tab, served + name)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert complaints(page) == []
+    page.emulate_media(color_scheme="dark")
+    scope = {"runOnly": ["color-contrast"]}
+    assert Axe().run(page, options=scope).response["violations"] == []
+    for width in 640, 360:  # 1280 pixels at 200 %, and a phone
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelector('h1').style.color = '#eee'")
+    page.emulate_media(color_scheme="light")
+    assert [e["id"] for e in Axe().run(page, options=scope).response["violations"]]
+
+
+def test_the_keyboard_gets_everywhere(served, tab):
+    page = opened(tab, f"{served}{LAB}.html")
+    page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert page.evaluate(f"{focused}.textContent") == "Skip to the text"
+    assert page.locator(".skip").bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{focused}.id") == "main"
+    page.keyboard.press("Tab")
+    outline = page.evaluate(f"getComputedStyle({focused}).outlineStyle")
+    assert outline == "solid"
+
+
+def test_without_scripts_all_can_be_read(chromium, folder):
+    context = chromium.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(f"{folder.as_uri()}/{build.FOLDER}{LAB}.html")
+    for fold in page.locator("details.turn > summary").all():
+        fold.click()
+    assert page.locator(".scrub img").is_visible()
+    assert not page.locator(".control, search, #theme").filter(visible=True).count()
+    context.close()
+
+
+def test_fonts_come_with_the_style(served, tab):
+    page = opened(tab, f"{served}{LAB}.html")
+    states = page.evaluate("[...document.fonts].map(f => [f.family, f.status])")
+    states = {(family.strip('"'), state) for family, state in states}
+    assert {("Sheet Math", "loaded"), ("Sheet Text", "loaded")} <= states
+    assert "error" not in {state for _, state in states}
