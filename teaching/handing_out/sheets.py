@@ -167,10 +167,7 @@ def _asked(piece, folder, choices):
     if is_text and piece.lines and "**Predict" in piece.source:
         blocks.append(_space(piece, PREDICTION, choices))
     overleaf = [OVERLEAF] if piece.overleaf else []
-    called = set(re.findall(r"\bchecks\.(\w+)", piece.source))
-    if called - {"outcome"}:
-        return overleaf + blocks
-    return overleaf + blocks + _outputs(piece, outcomes=False)
+    return overleaf + blocks + _printed(open_outputs(piece.cell))
 
 
 def _worked(piece, folder):
@@ -179,7 +176,9 @@ def _worked(piece, folder):
     label = "Prediction" if piece.is_prediction else "Solution"
     solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
     blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]
-    return blocks[1::2] if piece.is_prediction else blocks + _outputs(piece)
+    if piece.is_prediction:
+        return blocks[1::2]
+    return blocks + _printed(piece.cell.get("outputs", []))
 
 
 def _shown(piece, folder):
@@ -210,16 +209,20 @@ def _space(piece, label, choices=()):
     ).format(piece.lines, label, Markup('<div class="rule"></div>') * piece.lines)
 
 
-def _outputs(piece, *, outcomes=True):
-    """Return the outputs that can be read on paper: no bars, widgets or tracebacks.
+def open_outputs(cell):
+    """Return the outputs of a cell that students may see: a list, without verdicts."""
+    if set(re.findall(r"\bchecks\.(\w+)", cell.source)) - {"outcome"}:
+        return []
+    outputs = cell.get("outputs", [])
+    texts = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return [o for o, text in zip(outputs, texts) if not OUTCOME.match(text)]
 
-    ``outcomes``: those of predictions, too.
-    """
+
+def _printed(outputs):
+    """Return the outputs that can be read on paper: no bars, widgets or tracebacks."""
     blocks = []
-    for output in piece.cell.get("outputs", []):
+    for output in outputs:
         data, name = output.get("data", {}), output.get("name")
-        if not outcomes and OUTCOME.match(data.get("text/plain", "")):
-            continue
         if output.output_type == "error":
             blocks.append(html_of.plain(f"{output.ename}: {output.evalue}"))
         elif name == "stdout":

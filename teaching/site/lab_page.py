@@ -14,6 +14,7 @@ from teaching.labs import SOLUTION
 from teaching.site import frames
 
 FOLD = Markup('<details class="{}"><summary>{}</summary>{}</details>')
+CARD = Markup('<div class="card">{}</div>')
 SOLVED = "### BEGIN SOLUTION"
 # What a cell gives away is folded until the next of these.
 NEXT = re.compile(r"#|\*\*Predict|\*\*Question")
@@ -132,9 +133,11 @@ class _Page:
 
     def outputs(self, cell):
         """Return what came out. Students are not told what checks said of solutions."""
-        told = self.solutions or "checks." not in cell.source
+        outputs = sheets.open_outputs(cell)
+        if self.solutions:
+            outputs = cell.get("outputs", [])
         blocks = []
-        for output in cell.get("outputs", []) if told else []:
+        for output in outputs:
             data, name = output.get("data", {}), output.get("name")
             if output.output_type == "error":
                 blocks.append(html_of.plain(f"{output.ename}: {output.evalue}"))
@@ -147,7 +150,7 @@ class _Page:
             elif "<table" in data.get("text/html", ""):
                 blocks.append(html_of.tidied(data["text/html"]))
             elif "text/html" in data:
-                blocks.append(_card(data["text/plain"]))
+                blocks.append(CARD.format(html_of.tidied(data["text/html"])))
             elif "text/plain" in data:
                 blocks.append(html_of.plain(data["text/plain"]))
         return blocks
@@ -200,13 +203,6 @@ def _img(path, width, height, alt):
 
 def _fold(kind, summary, *blocks):
     return FOLD.format(kind, summary, Markup("").join(blocks))
-
-
-def _card(text):
-    """Return what a check says: a line, and below it the details."""
-    line, _, rest = text.strip().partition("\n")
-    rest = Markup("<pre>{}</pre>").format(rest) if rest.strip() else ""
-    return Markup('<div class="card"><p>{}</p>{}</div>').format(line, rest)
 
 
 def _json(value):

@@ -5,8 +5,8 @@ import re
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from teaching.execute_notebook import execute
 from tests import ROOT
-from tools.render import execute
 
 NASTY = """
 class Nasty(Exception):

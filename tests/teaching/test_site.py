@@ -21,14 +21,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from teaching import labs
+from teaching.execute_notebook import execute
 from teaching.handing_out import careful_writing, html_of
 from teaching.site import build, frames, lab_page, page
 
 LABS = labs.read()
 LAB, CELL = "01_factorisation", "plateau-plot"  # gets a slider
 COUNT = 30
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAA"
-PNG += "SUVORK5CYII="
 
 
 def webp(i):
@@ -197,12 +196,23 @@ def test_what_answers_a_prediction_is_folded_up_to_the_next_question():
 
 
 def test_what_checks_say_is_a_card_and_not_for_students():
-    said = {"text/html": "<div>right</div>", "text/plain": "Exercise 1.1: right\n more"}
+    said = {"text/html": "<div>✓ right</div>", "text/plain": "Exercise 1.1: right"}
     cell = new_code_cell("checks.mine(f)", outputs=[new_output("display_data", said)])
     (card,) = inside(cell, solutions=True).select(".card")
-    assert card.p.get_text() == "Exercise 1.1: right"
-    assert "more" in card.pre.get_text()
+    assert card.get_text() == "✓ right"
     assert not inside(cell).select(".card")
+
+
+def test_students_see_what_came_out_of_an_experiment_but_no_verdict_on_a_guess():
+    said = {"text/html": "<div>(b)</div>", "text/plain": "Prediction up, lab 01: (b)"}
+    cell = new_code_cell('print(3)\nchecks.outcome("up")')
+    cell.outputs = [
+        new_output("stream", name="stdout", text="3\n"),
+        new_output("execute_result", said),
+    ]
+    assert inside(cell).select_one(".output").get_text() == "3"
+    assert not inside(cell).select(".card")
+    assert inside(cell, solutions=True).select(".card")
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -351,46 +361,42 @@ def test_frames_are_files_that_both_editions_share(built):
         assert slider.output.get_text() == "0.007"
 
 
-DRAW = """
-import base64, os
-from IPython.display import display
+SCRUB = """
+from labhelpers import live
 
-class live:
-    def scrub(values):
-        data = {"text/plain": "<Figure>", "image/png": PNG}
-        if os.environ["LAB_VIEW"] == "frames":
-            data["application/vnd.autograd-labs.frames+json"] = {"values": values}
-        display(data, raw=True, metadata={"image/png": {"alt": "a dot"}})
+def draw(ax, i):
+    ax.plot([0, i])
 
-live.scrub(["1", "2"])
-print("two values")
+live.scrub([1, 2, 3], draw, label="rise", alt=lambda i: f"a line up to {i}")
+print("three values")
 """
 
 
 @pytest.fixture(scope="module")
 def small_lab():
     """Return a lab as it is stored, and as it is when it was run for its frames."""
-    cell = new_code_cell(f"PNG = {PNG!r}\n{DRAW}", id="slide")
-    figure = {"text/plain": "<Figure>", "image/png": PNG + "="}
-    cell.outputs = [
-        new_output("display_data", figure, metadata={"image/png": {"alt": "a dot"}}),
-        new_output("stream", name="stdout", text="two values\n"),
-    ]
-    lab, told = lab_of(cell), []
+    lab, told = lab_of(new_code_cell(SCRUB, id="slide")), []
+    execute(lab, ".")
     result = frames.with_frames({"01_lab": lab}, ".", say=told.append)
     assert told == ["executing 01_lab.ipynb, for what its sliders show"]
     return lab, result["01_lab"]
 
 
 def test_labs_are_run_for_their_frames_and_else_stay_as_stored(small_lab):
-    stored, ran = small_lab
-    assert ran.cells[1].outputs[0].data.pop(frames.FRAMES) == {"values": ["1", "2"]}
+    stored, ran = copy.deepcopy(small_lab)
+    slider = frames.slider(ran.cells[1].outputs[0].data.pop(frames.FRAMES))
     assert ran == stored
+    assert (slider.label, slider.values, slider.still) == ("rise", ["1", "2", "3"], 1)
+    assert slider.alts[2] == "a line up to 2"
+    assert (slider.width, slider.height) == (640, 360)
+    sizes = {Image.open(io.BytesIO(picture)).size for picture in slider.pictures}
+    assert sizes == {(1280, 720)}
+    assert len(set(slider.pictures)) == 3
 
 
 def test_a_lab_that_prints_something_else_is_refused_and_named(small_lab):
     stored, ran = copy.deepcopy(small_lab)
-    ran.cells[1].outputs[1].text = "three values\n"
+    ran.cells[1].outputs[1].text = "four values\n"
     with pytest.raises(ValueError, match=r"^01_lab\.ipynb, cell 'slide': must print"):
         frames.merged(stored, ran, lab="01_lab")
     for cell in stored.cells[1], ran.cells[1]:
