@@ -19,6 +19,7 @@ SLOW = (
     "tests/teaching/test_student_copies.py",
     "tests/labs/test_session.py",
     "tests/labs/test_add_a_lab.py",
+    "tests/teaching/test_site.py",
     "tests/teaching/test_sheets.py",
     "tests/teaching/test_pdf.py",
     "tests/tools/test_bench.py",

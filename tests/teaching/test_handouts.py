@@ -149,6 +149,18 @@ def test_what_was_written_before_a_break_counts_as_built(built, monkeypatch):
     assert (outcome.written, outcome.left) == (["student/01.ipynb"], [])
 
 
+def test_a_sweep_removes_what_is_no_longer_built_unless_somebody_changed_it(built):
+    (built / "mine.txt").write_bytes(b"mine")
+    assert careful_writing.write(built, {"a.zip": b"zip"}).removed == []
+    outcome = careful_writing.write(built, {"a.zip": b"zip"}, sweep=True)
+    assert outcome.removed == ["student/01.ipynb"]
+    assert outcome.complete
+    assert read(built) == {"a.zip": b"zip", "mine.txt": b"mine"}
+    (built / "a.zip").write_bytes(b"my zip")
+    assert careful_writing.write(built, {"b.zip": b"b"}, sweep=True).removed == []
+    assert read(built)["a.zip"] == b"my zip"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 def test_everybody_may_read_what_is_built(built):
     for name in [*read(built), careful_writing.BUILT]:

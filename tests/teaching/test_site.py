@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from teaching import __main__ as command
 from teaching import labs
 from teaching.execute_notebook import execute
 from teaching.handing_out import careful_writing, html_of
@@ -331,6 +332,21 @@ def test_the_reference_has_what_is_public_and_nothing_else(built):
 def test_the_same_labs_give_the_same_site(few_rooms):
     few = {LAB: LABS[LAB]}
     assert build.files(few) == build.files(few)
+
+
+def test_make_site_says_what_it_did_and_how_to_go_on(monkeypatch, tmp_path, capsys):
+    files = {"index.html": b"open", f"{build.FOLDER}index.html": b"worked"}
+    monkeypatch.setattr(frames, "with_frames", lambda worked, folder: worked)
+    monkeypatch.setattr(build, "files", lambda worked: files)
+    arguments = ["site", f"--into={tmp_path}"]
+    assert command.main(arguments) == 0
+    assert "built: 2, unchanged: 0, removed: 0" in capsys.readouterr().out
+    (tmp_path / "index.html").write_text("mine")
+    assert command.main(arguments) == 1
+    assert "make site SITE_ARGS=--force" in capsys.readouterr().out
+    del files[f"{build.FOLDER}index.html"]
+    assert command.main([*arguments, "--force"]) == 0
+    assert not (tmp_path / build.FOLDER / "index.html").exists()
 
 
 # --- Sliders -------------------------------------------------------------------------

@@ -99,20 +99,30 @@ def test_constraints_are_plain_pins_within_the_bounds():
     assert {canonicalize_name(name) for name in NEEDS} <= set(pins)
 
 
-WORKFLOW = read(".github/workflows/ci.yml")
-JOBS = yaml.safe_load(WORKFLOW)["jobs"]
+JOBS = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]
 
 
-def test_ci_pins_its_actions_and_may_only_read():
-    used = re.findall(r"uses: (.*)", WORKFLOW)
+@pytest.mark.parametrize("name", ["ci", "pages"])
+def test_workflows_pin_their_actions_and_may_only_read(name):
+    workflow = read(f".github/workflows/{name}.yml")
+    used = re.findall(r"uses: (.*)", workflow)
     assert used
     for action in used:
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
-    assert yaml.safe_load(WORKFLOW)["permissions"] == {}
-    for job in JOBS.values():
+    workflow = yaml.safe_load(workflow)
+    assert workflow["permissions"] == {}
+    publish = workflow["jobs"].pop("publish", None)  # it has no code of ours to run
+    assert publish is None or len(publish["steps"]) == 1
+    for job in workflow["jobs"].values():
         assert job["permissions"] == {"contents": "read"}
         (checkout,) = [s for s in job["steps"] if "/checkout@" in s.get("uses", "")]
         assert checkout["with"] == {"persist-credentials": False}
+
+
+def test_what_make_site_builds_is_published():
+    job = yaml.safe_load(read(".github/workflows/pages.yml"))["jobs"]["build"]
+    assert "make site PYTHON=python" in [step.get("run") for step in job["steps"]]
+    assert job["steps"][-1]["with"] == {"path": "site/"}
 
 
 def test_ci_runs_verbs_that_there_are():
