@@ -108,8 +108,8 @@ def listed(lab, notebook):
     first = notebook.cells[0].source
     number, _, name = re.search(r"^# (.+)$", first, re.M)[1].partition(" ")
 
-    def said(title):
-        found = re.search(rf"^\*\*{title}\*\* (.+)$", first, re.M)
+    def said(title, until="$"):
+        found = re.search(rf"^\*\*{title}\*\* (.+?){until}", first, re.M)
         return html_of.text(found[1], folder=".") if found else None
 
     return {
@@ -118,7 +118,7 @@ def listed(lab, notebook):
         "name": name,
         "about": said(r"What you will do\."),
         "refutes": said(r"It refutes\."),
-        "time": said(r"Time\."),
+        "time": said(r"Time\.", until=r"(?<=\.)( |$)"),
     }
 
 

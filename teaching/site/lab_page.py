@@ -128,7 +128,7 @@ class _Page:
             if part.strip()
         ]
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
-            written = [_fold("drawing", "Code of the figure", *written)]
+            return [*self.outputs(cell), _fold("drawing", "Its code", *written)]
         return written + self.outputs(cell)
 
     def outputs(self, cell):
