@@ -15,6 +15,7 @@ from teaching.site import lab_page, page, reference
 
 FOLDER = "solutions/"
 MOST = 15_000_000  # bytes, for a slow network and a small stick
+START = {"START.md": "index.html"}  # the page on which `make lab` opens
 HERE = Path(__file__).parent
 
 
@@ -60,7 +61,7 @@ def _edition(worked, rooms, downloads, *, solutions, folder):
     """Return the files of an edition."""
     at, way = (FOLDER, "../") if solutions else ("", "")
     site, pages = {}, {}
-    links = {f"{lab}.ipynb": f"{lab}.html" for lab in worked}
+    links = {f"{lab}.ipynb": f"{lab}.html" for lab in worked} | START
     for lab, notebook in worked.items():
         html, pictures = lab_page.inside(
             lab, notebook, solutions=solutions, folder=folder, assets=way

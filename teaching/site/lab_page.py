@@ -128,7 +128,7 @@ class _Page:
             if part.strip()
         ]
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
-            return [*self.outputs(cell), _fold("drawing", "Its code", *written)]
+            return [*self.outputs(cell), _fold("drawing", "Code of a figure", *written)]
         return written + self.outputs(cell)
 
     def outputs(self, cell):
