@@ -1,13 +1,14 @@
 """Text, code and outputs of a cell as HTML, for paper and for the site."""
 
 import base64
+import io
 import re
-import struct
 from typing import NamedTuple
 
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
 from nbconvert.filters import strip_ansi
+from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -18,9 +19,9 @@ CODE = HtmlFormatter(style="bw", nowrap=True)
 
 
 class Picture(NamedTuple):
-    """A figure: PNG in base64, its size in CSS pixels, and a text in its place."""
+    """A figure: as WebP, its size in CSS pixels, and a text in its place."""
 
-    png: str
+    webp: bytes
     width: int
     height: int
     alt: str
@@ -73,9 +74,12 @@ def picture(output):
     png, about = output.data["image/png"], output.metadata.get("image/png", {})
     if not about.get("alt", "").strip():
         raise ValueError("a figure needs an alt text, use plots.show(ax, alt=…)")
-    width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        width, height = image.size
+        image.save(file, "WEBP", lossless=True)  # half as large
     size = about.get("width", width), about.get("height", height)
-    return Picture("".join(png.split()), *size, about["alt"])
+    return Picture(file.getvalue(), *size, about["alt"])
 
 
 def tidied(html):

@@ -12,6 +12,7 @@ needs to know (JupyterLab's property inspector changes them):
 Of a cell that is folded in JupyterLab, since it only draws, paper shows the outputs.
 """
 
+import base64
 import re
 from functools import cache, partial
 from typing import NamedTuple
@@ -239,8 +240,10 @@ def _printed(outputs):
 def _figure(output):
     shown = html_of.picture(output)
     return Markup(
-        '<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">'
-    ).format(shown.png, shown.width, shown.height, shown.alt)
+        '<img src="data:image/webp;base64,{}" width="{}" height="{}" alt="{}">'
+    ).format(
+        base64.b64encode(shown.webp).decode(), shown.width, shown.height, shown.alt
+    )
 
 
 @cache

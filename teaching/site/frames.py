@@ -2,10 +2,7 @@
 
 import base64
 import copy
-import io
 from typing import NamedTuple
-
-from PIL import Image
 
 from teaching.execute_notebook import CellFailed, execute, not_compared
 
@@ -111,14 +108,6 @@ def thinned(count, still, *, most=MOST):
         return list(range(count))
     steps = most - 2
     return sorted({still, *(round(i * (count - 1) / steps) for i in range(steps + 1))})
-
-
-def webp(png):
-    """Return a figure of a cell, PNG in base64, as WebP without loss, as bytes."""
-    file = io.BytesIO()
-    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
-        image.save(file, "WEBP", lossless=True)
-    return file.getvalue()
 
 
 def _printed(output):

@@ -159,9 +159,7 @@ class _Page:
         """Return a figure, and keep it."""
         shown = html_of.picture(output)
         count = sum(name.startswith(f"{self.lab}-{cell.id}-") for name in self.pictures)
-        path = self.keep(
-            f"{self.lab}-{cell.id}-{count + 1}.webp", frames.webp(shown.png)
-        )
+        path = self.keep(f"{self.lab}-{cell.id}-{count + 1}.webp", shown.webp)
         return _img(path, shown.width, shown.height, shown.alt)
 
     def slider(self, cell, data):

@@ -65,12 +65,11 @@ ARROWS = {
         "labs": {"nbformat"},
         "formulas": {"math_core", "nbconvert"},
         "execute_notebook": {"nbclient"},
-        "handing_out": {"bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
+        "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
         | {"teaching.formulas", "teaching.labs"},
-        "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "nbformat"}
-        | {"pdoc", "PIL", "teaching.execute_notebook", "teaching.handing_out"}
-        | {"teaching.labs"},
+        "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
+        | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
