@@ -16,13 +16,15 @@ if (theme === "dark" || theme === "light") root.dataset.theme = theme;
 
 function setUpTheme() {
   const button = document.getElementById("theme");
-  const say = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  const say = () => {
+    button.textContent = isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `${button.textContent} theme`);
+  };
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
     kept.write("theme", root.dataset.theme);
     say();
   });
-  button.setAttribute("aria-label", "Switch between the light and the dark theme");
   say();
   button.hidden = false;
 }
@@ -33,7 +35,7 @@ const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCas
 
 function setUpSearch() {
   const field = document.getElementById("search");
-  const list = document.getElementById("found");
+  const [count, list] = document.getElementById("found").children;
   const way = document.body.dataset.root;
   let entries = null;
   const load = () => { // by a script, since pages from a disk may not fetch
@@ -48,8 +50,12 @@ function setUpSearch() {
     });
     document.head.append(script);
   };
-  const show = () => {
+  const clear = () => {
+    count.textContent = "";
     list.replaceChildren();
+  };
+  const show = () => {
+    clear();
     const words = plain(field.value).split(/\s+/).filter(Boolean);
     if (!words.length || !entries) return;
     const score = (entry) => {
@@ -64,11 +70,8 @@ function setUpSearch() {
     };
     const found = entries.map((entry) => [score(entry), entry])
       .filter(([points]) => points).sort(([a], [b]) => b - a);
-    const line = document.createElement("p");
-    line.textContent = found.length ? `Found in ${found.length} places` : "Found nowhere";
-    const ol = document.createElement("ol");
-    for (const [, entry] of found.slice(0, 10)) ol.append(result(entry, words[0]));
-    list.append(line, ol);
+    count.textContent = found.length ? `Found in ${found.length} places` : "Found nowhere";
+    list.append(...found.slice(0, 10).map(([, entry]) => result(entry, words[0])));
   };
   const result = (entry, word) => {
     const li = document.createElement("li");
@@ -83,7 +86,7 @@ function setUpSearch() {
     const text = document.createElement("span");
     text.textContent = at < 0 ? "" : `${from ? "…" : ""}${entry.text.slice(from, at + 80)}…`;
     a.append(title, where, text);
-    a.addEventListener("click", () => { field.value = ""; list.replaceChildren(); });
+    a.addEventListener("click", () => { field.value = ""; clear(); });
     li.append(a);
     return li;
   };
@@ -93,12 +96,11 @@ function setUpSearch() {
     const links = [...list.querySelectorAll("a")];
     const here = links.indexOf(document.activeElement);
     const inSearch = document.activeElement === field || here >= 0;
-    const writes = document.activeElement.matches("input, textarea, select");
-    if (event.key === "/" && !writes && !event.ctrlKey && !event.metaKey) {
+    if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
       field.focus();
     } else if (event.key === "Escape" && inSearch) {
       field.value = "";
-      list.replaceChildren();
+      clear();
       field.focus();
     } else if (event.key === "ArrowDown" && inSearch && links.length) {
       links[Math.min(here + 1, links.length - 1)].focus();
@@ -112,7 +114,7 @@ function setUpSearch() {
     event.preventDefault();
   });
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("search")) list.replaceChildren();
+    if (!event.target.closest("search")) clear();
   });
   field.closest("search").hidden = false;
 }

@@ -503,7 +503,7 @@ def test_the_slider_moves_by_keyboard(place, tab):
 
 def test_search_finds_a_word_and_leads_to_its_heading(place, tab):
     page = opened(tab, f"{place}reference/index.html")
-    page.keyboard.press("/")
+    page.keyboard.press("Control+k")
     page.keyboard.type("Rosenbrock valley")
     found = page.locator("#found a")
     found.first.wait_for()
