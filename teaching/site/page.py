@@ -130,16 +130,16 @@ def _led(href, links):
 
 
 def _headings(soup):
-    """Return the headings with the text below each. Formulas are left out."""
+    """Return the headings with the text below each, and a … for a formula."""
     found = []
 
     def walk(tag):
         for child in tag.children:
             if child.name in HEADINGS:
                 found.append((child, []))
-            elif child.name is None and found:
-                found[-1][1].append(child)
-            elif child.name and child.name != "math":
+            elif found and child.name in (None, "math"):
+                found[-1][1].append("…" if child.name else child)
+            elif child.name:
                 walk(child)
 
     walk(soup)

@@ -82,7 +82,7 @@ function setUpSearch() {
     const where = document.createElement("span");
     where.textContent = entry.page === entry.heading ? "" : entry.page;
     const at = entry.plain.indexOf(word);
-    const from = Math.max(0, at - 40);
+    const from = entry.text.lastIndexOf(" ", Math.max(0, at - 40)) + 1;
     const text = document.createElement("span");
     text.textContent = at < 0 ? "" : `${from ? "…" : ""}${entry.text.slice(from, at + 80)}…`;
     a.append(title, where, text);
