@@ -146,19 +146,22 @@ def _digest(text):
 
 
 def configure(*, present):
-    """Put the settings where JupyterLab looks for them, in this folder; say it so.
+    """Put the settings where JupyterLab looks for them, in this folder.
 
     With ``present``, they lie in a place of their own, but for what a person has set.
     """
     jupyter = ROOT / ".jupyter"
     config = jupyter / ("present" if present else "config")
     for layer in ["lab", "present"] if present else ["lab"]:
-        shutil.copytree(ROOM / layer, config, dirs_exist_ok=True)
+        layered = {"dirs_exist_ok": True, "copy_function": shutil.copyfile}
+        shutil.copytree(ROOM / layer, config, **layered)
     personal = jupyter / "config" / "lab" / "user-settings"
     os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(personal))
     os.environ["JUPYTER_CONFIG_DIR"] = str(config)
     for name in "data", "runtime":
         os.environ[f"JUPYTER_{name.upper()}_DIR"] = str(jupyter / name)
+    os.environ["IPYTHONDIR"] = str(jupyter / "ipython")
+    os.environ["MPLCONFIGDIR"] = str(jupyter / "matplotlib")
     if present:
         os.environ["LAB_VIEW"] = "projector"
 

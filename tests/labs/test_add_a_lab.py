@@ -118,7 +118,12 @@ def test_a_new_lab_is_checked_and_compared(pack):
     passed = re.findall(r"^(\S+?)::(.+?) PASSED", shown, re.M)
     counts = {
         part: sum(part in f"{path}::{name}" for path, name in passed)
-        for part in ("accepted", "wrong_answer", "exactly_one", "answers_in_the_lab")
+        for part in (
+            "accepted",
+            "wrong_answer",
+            "that_of_the_right_one",
+            "answers_in_the_lab",
+        )
         + ("test_lab[", "ipynb::Cell")
     }
     assert list(counts.values()) == [3, 7, 1, 1, len(guard.RULES) - 1, 6], shown

@@ -228,6 +228,7 @@ def test_the_start_page_is_shown_and_its_links_open_labs(session, page):
     assert [title[:2] for title in titles] == [name[:2] for name in LABS] + ["98"]
     assert page.locator(".lm-MenuBar-itemLabel").all_inner_texts() == MENUS
     assert page.evaluate(SIDEBARS) == [False, True]
+    assert "nbgrader" not in session.log.read_text()
 
     names = page.locator(".jp-DirListing-itemText")
     assert {*LABS, "START.md"} <= set(names.all_inner_texts())

@@ -54,6 +54,14 @@ def test_what_a_lab_refutes_comes_from_its_first_cell(folder):
     assert rows(folder)[FIRST][2] == r'"A \| B."'
 
 
+def test_what_a_lab_refutes_is_what_the_readme_says(folder):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, (_, _, refutes, *_) in rows(folder).items():
+        (row,) = re.findall(rf"^\| \[.+\]\(notebooks/{name}\) .*$", readme, re.M)
+        for belief in re.findall('"(.+?)"', row.rsplit(" | ", 1)[1]) if refutes else ():
+            assert belief.lower() in refutes.lower()
+
+
 def test_a_worked_lab_is_done(folder):
     for *_, count, go_on in rows(folder).values():
         right, number = map(int, count.split(" of "))
