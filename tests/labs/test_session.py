@@ -1,7 +1,7 @@
 """The session itself: JupyterLab as `make lab` starts it, in a real browser.
 
-One lab is run wholly, of the others the first cells, and up to the last slider; nbval
-runs them all. Set REQUIRE_BROWSER to fail where these tests would be skipped, and
+Of each lab the first cells are run, and all up to the last slider; nbval runs the rest.
+Set REQUIRE_BROWSER to fail where these tests would be skipped, and
 SCREENSHOTS to a folder to run each lab wholly and see what it looks like.
 """
 
@@ -27,7 +27,6 @@ from tools.shake import moved_cells
 
 PATHS = {path.name: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 LABS = list(PATHS)
-WHOLE = next(name for name in LABS if "minibatch" in PATHS[name].read_text("utf-8"))
 FEW = 8  # code cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
 BAR = re.compile(r"^[a-z ]+: +\d+%\|.*\n?", re.MULTILINE)  # as labhelpers shows it
@@ -322,9 +321,7 @@ def test_a_lab_runs_in_jupyterlab_as_it_is_stored(session, page, name):
     sliders = [i for i in code if "live.scrub(" in stored.cells[i].source]
     folded = [cell for cell in stored.cells if is_folded(cell)]
     folder = os.environ.get("SCREENSHOTS")
-    end = (
-        None if folder or name == WHOLE else max([code[FEW], *(i + 1 for i in sliders)])
-    )
+    end = None if folder else max([code[FEW], *(i + 1 for i in sliders)])
 
     session.open(page, name)
     shown = page.evaluate(RUN, [SECONDS, end])
