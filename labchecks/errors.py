@@ -28,8 +28,9 @@ WHOLE = Hint(
     "Integers have no slope: write 1.0 for 1, or convert by .double() before the mark."
 )
 LOST = Hint(
-    "Autograd has lost a tensor: it is not in the loss, or requires_grad_() is "
-    "missing, or 'U = U - …' made a new one. Update in place, 'U -= …'.",
+    "Autograd has lost a tensor: backward() or requires_grad_() is missing, the "
+    "tensor is not in the loss or cut off by detach(), or 'U = U - …' made a new one. "
+    "Update in place, 'U -= …'.",
     _STEP,
 )
 UNRECORDED = Hint(
@@ -45,7 +46,10 @@ CHANGED = Hint(
     _STEP,
 )
 NO_SCALAR = Hint("Take the sum or the mean, so that the loss is one number.")
-DTYPES = Hint("Two dtypes meet: draw the start with the dtype of what is handed in.")
+DTYPES = Hint(
+    "Two dtypes meet: give what you create (randn, zeros, eye) the dtype of what is "
+    "handed in."
+)
 DETACH = Hint("Call .detach() before .numpy(); a tensor keeps its graph until then.")
 ARGUMENTS = Hint("The function must take the arguments that the exercise names.")
 
