@@ -273,8 +273,8 @@ def largest_curvature(rng, n, steps):
 
 prediction, outcome = predictions(
     "00",
-    kept="c-m!;L2kn^3<STj&{;6hYx;$Lpa^ncY{nL>ih)Q+4T}D~R2<~e%Yveo9PaTLC`5#Fmoc24<&Sp{2%oayi|()`mDQCDtxHmjl*cWT@zh@{U+n-X?qM{aIMcXB@Qth2@{NTQ$rN*?DRHr3hdSef>Bb7Gyzjm{vr#daU|guo9HG(|r}`S-{hj&_${FI{RdFR%cUIZv1yrVo>mqd)GcLoP@n0^vJkHLfhRV8SkJ4|IR$jn}x7dR==kPOSUZF<SbO^tvKMgT%X8",
-    twice="c-n1HJ8r`;486*OX2WBLoS+BjQUn<oiLr#pWS~!lpy=I8+v(PYpdR%;<oWE#O>oz(cz1cV--e#xKDA?|Ct6H$hu%N}sx>XLva}PJe1xZ*F|_A^M{h{2LWiJm?b)8v6!TIj%!iN3eniGCmD&z&X8Piax5<1MmAy)U3WGw};hMxVM%rTR1Cx8it%hVdD%NgV*PXz@WK`#4pZ|8)Ot=&+){#Zf)yzj^IqYd=%kH%VB*Q7+IoPCVUn1H_o@cysVLZ3Fv2AJlLBeC&GlKs3X7;+q?0zo4vo(2_",
-    smaller_h="c-n1`F>b>!3`MW<q1knjr9;lqr3f;}G93z0B!HCT21PHGBjjYI?6&C8g(5!w*W*7NoOd1E&_-~_@AbpfJ=|NFaq%})j`@r-*+M4Rv=M{Cr;=&E$|O?c$1@eV%*i7vQals*aql;b{rdXHU@66LYlaR|<~+uHYQm15b}x7a_gMW=v_e_z5XBNJgRyW-wDOcf$s<lu7VV&=i9!wUF_0zMp1Kg_ek=N4xnI0*u_?aOxV7rwYl8(|VPTdlA<>nRT5jsy=kW`8k8N-",
-    cost="c-nPOTMmLS5WLEy--ZKl0{;9qgpZ|EXpnBw2gDdJ<q<rYTR;;N{pfUOyE`+jYenh+)n?GD5zPE1SVA40!9tf2y`4=!91MC-oi#2VK&}HJ7|l|wQ!VLHhCHW!fQ|cBg}H<wJwS7a0n~Depnxe!Pj32%7F!f?K5@cCS5dQW1fN%L&r8U4Rc7i9NRHcIr!5hGN6u8%itT&<gvHuh^F#ajc&iuc-n;-;(PBv",
+    kept="c-l>mL2kk@5Jj)@<#mMAZF_}EY}g?dlX!@&1UvFfps4EI89RWwu|}Tn_xz7XN3MhG>oK^~bNsd2Pq=-82F8u<=xLb1S1vZ@9|ZD<Di{m-$Vod$whIXJMeGsjzwpGoh;4V9$-v)CR~Aq)c+KAPYL=wXj3H1OxdBZc%iFQ#CtmamG|$MkE`o)m8cSZs07|~4&bf?PmD6r3X3j%vGEWetQemd;aElsR$(IEm9r{&knJBoBZ?NY#;d$ZY1=+xVrw8%aX{i",
+    twice="c-l3Ov2MdK3`BqBpxN-4AzQb8K(`<RE77r9Sqdl$LQwSIOWE!sP`t-G@^*9NCb-Y>cy~X`AM0M>-ZH4x_{bY)MK3J{gaTbjuVC^kJf(CB&!&i4QF?}OZOOhF&qSV478_zDsyZKW=Kf)wB}&!9CGn!TfO6Q`%Dz}hA#lKD!dEkpDh8@7n^nT6+@r3RRWhSf`ks$tjtGOIu^B8<1by%90kp9#>WhRyj6ojJQrcsM_UL)W`=DPY*0H2-iPRv<+^0Pi^lxD&p4ZRr_x=aAa&mJ",
+    smaller_h="c-lRWJ#ND=427@qpxID?jv2dkExH96WQ(?lI1(Vrc7mdpD$on`06kMF|8$`wijVJm=d*F9foW^$%w@lRX!iv39tbyA0%_q+;KmdQ;vND?C+G(#=aiB9_0gw%n?{ErkznBx5PrTaUJFKYv-Z+dkkb@B$H8vCyUiiheS-D@*Vb8;H~)g#{{6-ig2gJ~ECmuW$LnE-CGbcqj8K=N$B@$^jq=uJCa}gpOR5Zdl!YkTExeMv9acJ3+?8VG()ph6<hQI1T&XTySY5g)&!q8Y8Z}<uTf8VYm%738%wBcM{Tx(x(7=hB@8H&aUj6`x&V+j",
+    cost="c-mD@I}XAy486)z=Bfu^Wa`ENDh4+-ZPYfF>J$dVr8oj7!yy%j#fkmw_i0;4u7c}w@$PIj_jjuYxKm`@Xr3^HD=X5-7*^^7$5er04}!86`+T-K@{=vCvJE3b+OHa14`A{myl7HTCtCt3md$4N(wDR@R!q6UXh_5=H!V`~?<Kbe);JoONgy)!b|KIZhq-_y)Q|4<gsH57cTSaTQ<;|>j#9BHmz;Dlf11!SJk5TaDRE!B$N3E&U}Ov",
 )
