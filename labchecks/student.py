@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = "This has the size of the lab's data: use your function's arguments alone."
 CUT = Hint(
     "The loss is not recorded, though a tensor is marked: it is computed inside "
-    "no_grad(), or from detach(), .data or .item().",
+    "no_grad(), or from detach(), .data or .item(). (A gradient of a gradient needs "
+    "create_graph=True.)",
     "lab 01, One gradient",
 )
 SEED = 16_180  # of the check's own draws, plus what the caller adds
