@@ -34,8 +34,8 @@ PICTURES = {
     "copies": (
         "05_cifar10_autoencoder",
         "copies",
-        "Test pictures, and what comes back when 5, 20 or 50 numbers are kept of each: "
-        "detail is lost first.",
+        "Test pictures, and what comes back when 20 numbers are kept of each: detail "
+        "is lost first.",
     ),
 }
 COLUMNS = 2
