@@ -6,6 +6,7 @@ A complaint says where, what is wrong and what to do.
 import ast
 import re
 import statistics
+import symtable
 import sys
 import tempfile
 from pathlib import Path
@@ -297,6 +298,23 @@ def predictions(notebook):
     return complaints
 
 
+def sliders(notebook):
+    """What a slider draws with means the same when it is moved, after all cells ran."""
+    complaints, code = [], _code(notebook)
+    for i, cell in enumerate(code):
+        if "live.scrub(" not in cell.source:
+            continue
+        made = [_made(later.source) for later in code[i + 1 :]]
+        table = symtable.symtable(cell.source, cell.id, "exec")
+        used = {name for inner in table.get_children() for name in _globals(inner)}
+        for name in sorted(used & set().union(*made)):
+            complaints.append(
+                f"{cell.id}: draws with {name}, which a later cell makes anew: give "
+                "one of the two another name"
+            )
+    return complaints
+
+
 RULES = (
     executed,
     no_errors,
@@ -313,6 +331,7 @@ RULES = (
     compared,
     folded,
     predictions,
+    sliders,
 )
 
 
@@ -422,6 +441,21 @@ def _code_line_count(source):
 
 def _line_count(cell):
     return sum(1 for line in cell.source.splitlines() if line.strip())
+
+
+def _globals(table):
+    """Name what a function takes from the notebook, functions in it included."""
+    yield from (s.get_name() for s in table.get_symbols() if s.is_global())
+    for inner in table.get_children():
+        yield from _globals(inner)
+
+
+def _made(source):
+    """Name what a cell makes known to the cells after it."""
+    source = TransformerManager().transform_cell(source)
+    table = symtable.symtable(source, "cell", "exec")
+    known = (symtable.Symbol.is_assigned, symtable.Symbol.is_imported)
+    return {s.get_name() for s in table.get_symbols() if any(is_(s) for is_ in known)}
 
 
 def _has_text(cell):

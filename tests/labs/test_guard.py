@@ -50,13 +50,18 @@ def figure(alt, jupyter=FOLDED):
     return lambda lab: plant(lab) or lab.cells[1].metadata.update(folded)
 
 
-def predicted(*sources):
+def sources(*texts):
     """Plant code: one code cell for each text, the first ones of the lab."""
     return lambda lab: [
-        cell.update(source=text) for cell, text in zip(lab.cells[1::2], sources)
+        cell.update(source=text) for cell, text in zip(lab.cells[1::2], texts)
     ]
 
 
+SCRUB = """def draw(ax, i):
+    ax.plot([u + x[i] for u in range(3)])
+
+
+live.scrub(x, draw, label="x", alt="a line")"""
 ASK, TELL = 'checks.prediction("x", "a")', "a = 1\nchecks.outcome('x')"
 
 
@@ -142,16 +147,25 @@ FAULTS = [
         ),
     ),
     (guard.folded, figure("a line", jupyter=None)),
-    (guard.predictions, predicted(ASK)),
-    (guard.predictions, predicted(TELL)),
-    (guard.predictions, predicted(TELL, ASK)),
-    (guard.predictions, predicted(f"{ASK}\n{TELL}")),
-    (guard.predictions, predicted(ASK, TELL, TELL)),
-    (guard.predictions, predicted(ASK, ASK, TELL)),
-    (guard.predictions, predicted(ASK, TELL.replace("x", "y"), TELL)),
+    (guard.predictions, sources(ASK)),
+    (guard.predictions, sources(TELL)),
+    (guard.predictions, sources(TELL, ASK)),
+    (guard.predictions, sources(f"{ASK}\n{TELL}")),
+    (guard.predictions, sources(ASK, TELL, TELL)),
+    (guard.predictions, sources(ASK, ASK, TELL)),
+    (guard.predictions, sources(ASK, TELL.replace("x", "y"), TELL)),
+    (guard.sliders, sources(SCRUB, "x = 1")),
+    (guard.sliders, sources(SCRUB, "for x in range(3):\n    u = 1")),
+    (guard.sliders, sources(SCRUB, "import numpy as x")),
     (guard.compared, source("# NBVAL_IGNORE_OUTPUT\na = 1")),
     (guard.compared, lambda lab: lab.cells[1].metadata.update(tags=["nbval-skip"])),
 ]
+
+
+def test_a_slider_may_use_what_only_functions_of_later_cells_call_so():
+    lab = good_lab()
+    sources(SCRUB, "y = 1\n\n\ndef f(u):\n    x = u\n    return x")(lab)
+    assert guard.sliders(lab) == []
 
 
 @pytest.mark.parametrize("rule", guard.RULES)
@@ -168,7 +182,7 @@ def test_a_good_lab_passes(rule):
         source("a != 1"),
         exercise(REGION, solution=True, grade_id="u"),
         deliberate_error,
-        predicted(ASK, "a = 2\nprint(a)", TELL),
+        sources(ASK, "a = 2\nprint(a)", TELL),
     ],
 )
 def test_what_is_allowed_passes(plant):
