@@ -28,7 +28,7 @@ from teaching.labs import SOLUTION, number
 
 PREDICTION = "Your prediction, and why"
 KINDS = ("student", "solutions")
-TASK = r"^(?=## Exercise|\*\*Question)"
+TASK = r"^(?=## (?:Exercise|Question))"
 OVERLEAF = Markup(
     '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
 )

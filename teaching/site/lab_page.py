@@ -17,7 +17,7 @@ FOLD = Markup('<details class="{}"><summary>{}</summary>{}</details>')
 CARD = Markup('<div class="card">{}</div>')
 SOLVED = "### BEGIN SOLUTION"
 # What a cell gives away is folded until the next of these.
-NEXT = re.compile(r"#|\*\*Predict|\*\*Question")
+NEXT = re.compile(r"#|\*\*Predict")
 PARTS = rf"{sheets.TASK}|^(?=\*\*Predict)"
 
 
