@@ -17,7 +17,8 @@ OTHER_START = (
     "dtype, and biases 0. It works, but the numbers will differ from the lab's."
 )
 PASS, ENTROPY = "lab 03, One forward pass", "lab 03, From logits to a loss"
-TWICE, DEAD = "lab 03, A softmax too many", "lab 03, One number for a whole layer"
+TWICE = "lab 03, Should a network end in a softmax?"
+DEAD = "lab 03, One number for a whole layer"
 FOUR = "lab 03, Four gradients at once"
 TOO_MANY = Hint("cross_entropy takes logits: there is one softmax too many.", TWICE)
 BEFORE = Hint("b1 is added after the relu: it belongs inside.", PASS)
@@ -212,6 +213,7 @@ prediction, outcome = predictions(
     "03",
     loss="c-n1{O-{rx427@q)OA(OAOuXW!2+StEZoG?Mop7Zex@pjB`4s9oCIfD#D<NN*s;IocRW^9)u_4>RCT(=8t;;AQN8+%i58^6xDoygHIP%>BKnCD{2W0+E~Xz6x&=0?u?9H}+LC?d7^R;QjC{7yODSe)@{XZ=OeH(X3Fix@uQ3ls4Tyu!R>S(4gA8CyOs-kA{wIwbvP*%CV-3e?_F)7?NorO`vu<G$Mpr~{C@h?6*`*XVTyL%nCgCefqMSOP6TUycn$;j7zi`<s7G^YWjJ@a>`6lrfyDoT^xsmO;fW-rU+1%(^p1bDhUOWI@IZ)3vI^lR{7u-FR*8Ohx=WT=MGI26732HT6Gldq1=J425AEzJqgPD*",
     twice="c-n1{+e*Yh42EAN^m-|~iYR>ppFm{Ui*%Z4ht5Hg6czE^&CGxxcoUNRIef|WI^b}EVXnpvw`Nc9W!VXa*K$C@PtYyo9f}7jUK4%*3LtFADUt}d4f9G(cNl4cps*9Yi8Wf97vd_`KsP1=7g2=dWb<GtA+NOqR}2|sD@R-)7lkE=9z6FxHqi>l4*MTlEfaDjFMly-#=SEobHv7aPfXdFF9~BLZXlwS7?~;qYt7DwQII&wYS;F21QWqpFap+19d{+IBGcIaXnZd<Y#o{Oz3>jf_8r{*6jUg7WFJ`cm)L52L~TIH?r+3GwrNJU1IARWIu}?Omtb5YJZHF^&mDgP&n3ZSynA>AE!DYy8i()O56eBJEC",
+    many="c-n1{O-{rx427@q)O8gK!!R%s8_vK6jb`CC?j)LtgOaoeA@-bs<8cz)mIZ$s%X)V5KEK_rqN+yKPNl2%bFJ~B>K4^Q91!Rk#d$d*_8<f%0cGuE2rVa_QGrt>b15gbTl9Wpq(LT$14=~8V2Q)Qp^pijBk6e3Y2-u)MjVP+DE>1oj*$zArDS1w^i+J5Z#ddbo;9AF?;LzaW11U-yP-h5Fub6!K$tDg&DHwr*R0M0_Sz<7Z`mv<D8#*bo?_0^W|aAy<;cGrjk##*UnsM9_VM<<#_bHF3u1r3<j2Hh5j6s=%nHQ^&U2cYV2VMXU0zQiHD<Fh)$9Hfa=?he",
     proper="c-n1{L23gr3`MW<nRN)0KxvpW^a3Shp_yo66UPd&rzVu%z4AEirrj7x$luTJc<iX#pd0Hkb*E?fY10ASyDYfT1KIg_h0MrGKKgh8B?KmI^(ae*SD!e+M_f3vQW#JiWjGG^1c?^HxJD@vbCANCken>xyl&LM+cLSjxWvR9t>Uz8Y=-hinH7AO$tBD_w{UMEcb+^2WLaPMB~&SC1Bz!GR}9i~csyx1BrcAX2lU(Beh*t%qw&)Bn>yRQ*4g2wJJfF1_x-kc`p=Dguo_sdkDCRbjV-HKH;dkel`e8FqSxjw{RPHY5lM3+4^ox3pJtQC<tdv&fY@y{Ltm$F0JWDF",
-    baseline="c-n1HO-lnY5dABUJy|GAi><W<PhJ%SPf~iA-AtR%-K1n@U5fbMO|mK;yoAh~kN2_PS5(bWHTh|)!}s?ip*vJ>VL(q;sCE8~aKvayL9osk_UP!!5iNO`u!B=H?2V*pMiZjpC<)P#(`eg~2+JJg4YphOp>J}(EVH!HHH<z)PTL7uuIouv67i~$+{x<iP3rm}3gHVyQZ9UIBQxZ}t;;MDlFF<GCvslkL$+|*VYR96vXS)y#}Lcv^V7>b;~U&OJ}hTN;p)D=E#+c{(WwoCmf7OCp0fHcpYYD{=u`{WADfwLxk#K{7=LVcOws47lH$6;rc$STB=L17w>)|$G6j>)X9<Is9BA+?b@h4p0$|yaZ2",
+    baseline="c-n1H$!fze5dD>hPYnbULqZnlsn-??J(ZBd*qTJ5wiGnuno#=hmE^Yc(2LN#S>AFyR#YufwfX6))A#oyp$Am2VZ=Z;sCE7g;f%?Wf?%C7?9tPWBRcXh;Q*&-*&9jIj5b8WQ4*pPr_rt_5tb#$8|?S+<Iv`QS!U^?YZ*g`oVF9xZ0cE667iyu+{NneP3ngr3gIh7QZ9UIBQxa6oy#l|lFF<G7jj<UL$+`^V7;xk*~n&vbBJa2>G64)@g43S?wdtXxZc(4Qmz)5oZ2vInJtd%IjjHj3GW=wPPK6Tv6;D=RpRW!^kchciauYJ6xR(ll{)7miLW=g<uN#sIhb@lOBlW6K!azgtIyLHV+4|L",
 )
