@@ -63,6 +63,10 @@ CAUSES = {
     r"'float' object has no attribute": Hint(
         "That is a plain number already: take the tensor, and .item() last."
     ),
+    r"used as indices": Hint(
+        "Zeros and ones that are floats are no index: make them True and False, "
+        "mask == 1, or multiply by them."
+    ),
     r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
     r"does not require grad": UNRECORDED,
     r"NoneType.*'append'": Hint("losses.append(…) stands alone: it returns None."),

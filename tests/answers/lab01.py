@@ -256,6 +256,16 @@ def svd_loss(A, rank, verbose=False):
             "return",
         ),
         ([("Vt[:rank]", "Vt[:, :rank].T")], "not its columns"),
+        ([("U[:, :rank]", "U[:rank].T")], "columns of P"),
+        (
+            [
+                (
+                    "U[:, :rank] * s[:rank] @ Vt[:rank]",
+                    "sum(s[i] * np.outer(U[i], Vt[i]) for i in range(rank))",
+                )
+            ],
+            "columns of P",
+        ),
         ([("    U, s", "    A -= A.mean(axis=0)\n    U, s")], "copy"),
         (
             [("float(((A - truncated) ** 2).sum())", "(A - truncated) ** 2")],
@@ -275,7 +285,10 @@ RATE = Exercise(
         (1 / (4 * SIGMA), "not 1 / c"),
         (2 / SIGMA, "4 σ₁, not σ₁"),
         (1 / SIGMA, "not 2 σ₁"),
-        (2 / 4 * SIGMA, "brackets"),
+        (2 / 4 * SIGMA, "half of σ₁"),
+        (2 / 196.7, "on the plateau"),
+        (1 / 196.7, "on the plateau"),
+        (196.7, "on the plateau"),
         (1 / (2 * SIGMA**2), "not its square"),
         (1 / SIGMA**2, "not its square"),
         (2 / SIGMA**2, "not its square"),
@@ -283,7 +296,7 @@ RATE = Exercise(
         *((1 / (2 * other), "s[0]") for other in OTHERS),
         (4 * SIGMA, "divided by it"),
         (SIGMA, "That is σ₁"),
-        (0.01, "no prediction"),
+        (0.01, "If you mean 1 / c"),
         (0.0, "2 / c"),
         (-1.0, "2 / c"),
         ("0.02", "one number"),
@@ -328,6 +341,7 @@ COMPLETE = Exercise(
         ([("mask * (A", "(A")], "mask is ignored"),
         ([("mask * (A", "(1 - mask) * (A")], "upside down"),
         ([("mask * (A - U @ V.T)", "(A - U @ V.T)[mask.long()]")], "picks rows"),
+        ([("mask * (A - U @ V.T)", "(A - U @ V.T)[mask]")], "mask == 1"),
         ([("mask * (A - U", "(mask * A - U")], "holes count as zeros"),
         (
             [("    m, n", "    mask = mask * mask.min(1)[0][:, None]\n    m, n")],

@@ -68,6 +68,7 @@ def scores(body, *, check=checks.pca_scores, first="def pca_scores(X, k):", **op
     return check(written("\n".join(lines)), **options)
 
 
+SEEDED = "A.shape\n    torch.manual_seed(0)\n"
 GOOD = "return (lambda P, s, Q: P[:, :k] * s[:k])(*np.linalg.svd(X - X.mean(0)))"
 
 
@@ -229,6 +230,27 @@ def test_a_start_of_ones_own_is_right_and_noted(check, exercise, drawn):
     result = check(written(own))
     assert result
     assert "the numbers will differ" in " ".join(result.notes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ignored"),
+    [
+        ([("generator=generator, ", "")], True),
+        ([("generator=generator, ", ""), ("A.shape\n", SEEDED)], True),
+        ([("torch.rand(", "torch.randn(")], False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("check", "exercise"),
+    [
+        (checks01.gd_factorise_ad, lab01.GD),
+        (checks01.complete, lab01.COMPLETE),
+    ],
+)
+def test_a_generator_that_is_ignored_is_noted(check, exercise, changes, ignored):
+    result = check(written(changed(exercise.right[0], changes)), seconds=PATIENT)
+    assert result
+    assert ("generator is ignored" in " ".join(result.notes)) is ignored
 
 
 @pytest.mark.parametrize(
