@@ -1,5 +1,7 @@
 """The exercises of lab 02."""
 
+from itertools import permutations
+
 import numpy as np
 import torch
 
@@ -11,24 +13,30 @@ from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
 from labhelpers import linalg, training
 
-PCA, CENTRE = "lab 02, What PCA computes", "lab 02, What if you forget to centre?"
-MIXTURE, BALANCED = "lab 02, Beside descent's $U$", "lab 02, A balanced start"
+PCA, BALANCED = "lab 02, What PCA computes", "lab 02, A balanced start"
+MIXTURE = "lab 02, Beside descent's $U$"
 PROJECTION = "lab 02, Why it is the plane of PCA"
 LOST = "Signs are lost: only a whole column may change its sign."
 SCORES = "One row for each row of X, and only the first k columns."
 TWO = "Return two numbers: explained, left over."
 OF_FACTORS = "One row for each row of U, and k columns."
+# First k = 1, where A − A Q raises no error; in the last two, one part is tiny.
+SPACES = [(5, 3, 1), (6, 4, 2), (7, 3, 3), (6, 4, 2, 1, 1e-8), (6, 4, 2, 1e-8, 1)]
 VARIANCES = Numbers("(explained, left over)", "each part", TWO)
-TABLES = [(9, (6, 3, 1.5, 0.8), 2), (7, (8, 4, 2, 1), 3), (6, (5, 2), 1)]
+TABLES = [(7, (4, 2, 1), 1), (9, (6, 3, 1.5, 0.8), 2), (7, (8, 4, 2, 1), 3)]
+TABLES += [
+    (8, (1, 4, 2), 2, True)
+]  # here np.linalg.eig does not begin with the largest
 LARGE = (400, 300, 2)  # so that the product takes far more memory than its factors
 FACTORS = [(8, 5, 3), (4, 9, 2), (6, 5, 1), LARGE]
 
 
-def _table(rng, n, spread):
-    """Draw a matrix of n rows with these singular values."""
+def _table(rng, n, spread, aligned=False):
+    """Draw n rows with these singular values, of mean 0; aligned: one for a column."""
     d = len(spread)
-    P, Q = (np.linalg.qr(rng.normal(size=(rows, d)))[0] for rows in (n, d))
-    return P * spread @ Q.T
+    drawn, Q = rng.normal(size=(n, d)), np.linalg.qr(rng.normal(size=(d, d)))[0]
+    P, _ = np.linalg.qr(drawn - drawn.mean(axis=0))
+    return P * spread @ (np.eye(d) if aligned else Q.T)
 
 
 def _scores(table, k):
@@ -56,9 +64,9 @@ def _case_of_scores(right, slips, otherwise, *, given, odd):
 
 
 @cases("2.1", Matrix("the scores", SCORES), sizes=TABLES)
-def pca_scores(rng, n, spread, k):
+def pca_scores(rng, n, spread, k, aligned=False):
     """Compare pca_scores with the SVD of the centred table, up to signs."""
-    X = _table(rng, n, spread) + rng.uniform(2, 4, len(spread))
+    X = _table(rng, n, spread, aligned) + rng.uniform(2, 4, len(spread))
     centred = X - X.mean(axis=0)
     P, s, Qt = np.linalg.svd(centred, full_matrices=False)
     all_scores = P * s
@@ -67,17 +75,26 @@ def pca_scores(rng, n, spread, k):
     scaled = [_scores(centred / X.std(axis=0, ddof=ddof), k) for ddof in (0, 1)]
     of_columns = [table @ Qt[:, :k] for table in (centred, X)]
     by_rows, by_all = (_scores(X - X.mean(i, keepdims=True), k) for i in (1, None))
-    no_centre = Hint("X is not centred: take its column means away.", CENTRE)
-    by_columns = Hint("Take away the mean of each column, axis=0.", CENTRE)
+    no_centre = "X is not centred: take its column means away."
+    by_columns = "Take away the mean of each column, axis=0."
+    unsorted = "Sort the axes, largest variance first: eig does not sort, and eigh "
+    unsorted += "puts the smallest first."
     unit = "That is P, or a multiple: multiply each column by its singular value."
     last = "Those are the last components: keep the first."
+
+    def in_any_order(seen):
+        orders = permutations(range(len(spread)), k)
+        tables = (all_scores[:, order] for order in orders)
+        found = (t for t in tables if near(np.abs(seen), np.abs(t), 1e-4))
+        return next((t * np.sign((t * seen).sum(axis=0)) for t in found), right)
+
     slips = [
         (no_centre, _scores(X, k), linalg.truncated_svd(X, k).U, X @ Qt[:k].T),
         (by_columns, by_rows, by_all),
         (unit, *multiples),
         ("The axes are the rows of Qt: multiply by Qt[:k].T.", *of_columns),
         ("σ is multiplied in twice.", right * s[:k]),
-        (last, all_scores[:, -k:], all_scores[:, ::-1][:, :k]),
+        (last, all_scores[:, -k:]),
         ("Centre only, do not divide by the standard deviation.", *scaled),
         ("Do not divide by √(n − 1).", right / (n - 1) ** 0.5),
         ("Do not divide by n.", right / n, right / n**0.5),
@@ -86,6 +103,7 @@ def pca_scores(rng, n, spread, k):
             "Python counts from 0: the first column is column 0.",
             all_scores[:, 1:][:, :k],
         ),
+        (unsorted, in_any_order),
     ]
     wide = (k, len(spread))
     rows = Hint("[:k] keeps the first k rows: [:, :k] keeps the first columns.", PCA)
@@ -93,8 +111,15 @@ def pca_scores(rng, n, spread, k):
     def cut(result):
         return shape_of(result) == wide and not near(result @ result.T, np.eye(k))
 
+    def rebuilt(result):
+        tables = [right @ Qt[:k], centred]
+        tables += [table + X.mean(axis=0) for table in tables]
+        fits = k < len(spread) and shape_of(result) == X.shape
+        return fits and any(near(result, table) for table in tables)
+
     axes = Hint("Those are the axes: scores are positions along them.", PCA)
-    odd = [(cut, rows), (wide[::-1], axes), (wide, axes)]
+    back = Hint("That is the table rebuilt: leave out Qt.", PCA)
+    odd = [(cut, rows), (wide[::-1], axes), (wide, axes), (rebuilt, back)]
     otherwise = "With P, s, Qt of the centred X, the scores are P[:, :k] * s[:k]."
     return _case_of_scores(right, slips, otherwise, given=(X, k), odd=odd)
 
@@ -130,15 +155,15 @@ def best_linear_map(rng, n, k):
     return Case(right, slips, otherwise, (U, Z), say=say, where=MIXTURE, odd=odd)
 
 
-@cases("2.3", VARIANCES, sizes=[(6, 4, 2), (5, 3, 1), (7, 3, 3), (6, 4, 2, 1e-8)])
-def split(rng, n, d, k, off=1):
+@cases("2.3", VARIANCES, sizes=SPACES)
+def split(rng, n, d, k, on=1, off=1):
     """Compare split with both formulas: on planes, on a whole space, and near a plane.
 
-    Near a plane, the difference of two sums is all rounding.
+    Near a plane, or at a right angle to it, a difference of two sums is all rounding.
     """
     A = rng.normal(size=(n, d)) + 1
     Q = np.linalg.qr(rng.normal(size=(d, k)))[0]
-    A = A @ Q @ Q.T * (1 - off) + off * A
+    A = on * (A @ Q @ Q.T) + off * (A - A @ Q @ Q.T)
     scores, centred = A @ Q, A - A.mean(axis=0)
     explained, left = (scores**2).sum(), ((A - scores @ Q.T) ** 2).sum()
     left = left if k < d else 0.0
@@ -146,6 +171,7 @@ def split(rng, n, d, k, off=1):
     total, means = explained + left, [explained / scores.size, left / A.size]
     largest = [np.linalg.norm(x, 2) for x in (scores, rest)]
     inside = ((centred @ Q) ** 2).sum()
+    no_means = "A is not to be centred here; var takes the means away, too."
     spectral = "Add up all squares: norm(…, 2) is the largest singular value alone."
     no_root, each = (
         "Sums of squares: no square root.",
@@ -155,14 +181,14 @@ def split(rng, n, d, k, off=1):
     variances = [
         [x.var(axis=0, ddof=ddof).sum() for x in (scores, rest)] for ddof in (0, 1)
     ]
-    from_total = "Left over is to come from its own formula, not from the total."
+    large = "Large numbers cancel here, and rounding is left: form "
 
     def rounding(seen):
-        lost = off < 1 and near(seen, [explained, 0], 1e-4, 1e-11)
+        lost = on * off < 1 and near(seen, [explained, left], 1e-4, 1e-11)
         return seen if lost else [np.nan, np.nan]
 
     slips = [
-        (from_total, rounding),
+        (large + f"{'A − A Q Qᵀ' if on == 1 else 'A Q'} first, then square.", rounding),
         ("They come back in the wrong order.", [left, explained]),
         (no_root, [explained**0.5, left**0.5], [explained, left**0.5]),
         (each, [scores.sum(), rest.sum()], [scores.sum() ** 2, rest.sum() ** 2]),
@@ -172,12 +198,17 @@ def split(rng, n, d, k, off=1):
         ("The total is not asked for.", [total, explained], [explained, total]),
         ("The first is the total: project on Q.", [total, left], [total, 0]),
         (spectral, [x**2 for x in largest], largest),
-        ("A is not to be centred here.", [inside, (centred**2).sum() - inside]),
+        (no_means, [inside, (centred**2).sum() - inside]),
     ]
+    if k == 1:
+        missing = ((A - scores) ** 2).sum()
+        slips.append(
+            ("A Q are positions on the line: go back by Qᵀ.", [explained, missing])
+        )
     otherwise = "Explained is ‖A Q‖², left over is ‖A − A Q Qᵀ‖²."
     shown = {"say": "({0[0]:.4f}, {0[1]:.4f})", "where": PROJECTION}
-    near_plane = {"say": "({0[0]:.4f}, {0[1]:.2g})", "least": 0}
-    shown |= {"least": 1e-9} if off == 1 else near_plane
+    near_plane = {"say": "({0[0]:.5g}, {0[1]:.5g})", "least": 0}
+    shown |= {"least": 1e-9} if on * off == 1 else near_plane
     return Case([explained, left], slips, otherwise, (A, Q), **shown)
 
 
@@ -194,6 +225,8 @@ def predicted_cond(A):
         return seen if near(seen, found, 1e-3) else np.nan
 
     one = "That belongs to one axis: divide the factor of one by that of the other."
+    of_table = "σ₂ belongs to one axis, and the 6.0 of the table to ordinary starts: "
+    of_table += "divide the factor of one axis by that of the other."
     upside_down = "The largest divided by the smallest, not the other way."
     slips = [
         ("The axes are divided by √σ, so the root is missing.", ratio),
@@ -201,7 +234,8 @@ def predicted_cond(A):
         (upside_down, ratio**-0.5, 1 / ratio),
         ("Only a rotation has 1; here axes are stretched by √σ, too.", 1.0),
         ("One root too many: √σ is in the formula.", ratio**0.25),
-        (one, *(each**power for each in s[:2] for power in (0.5, -0.5, 1))),
+        (one, s[0], *(each**power for each in s[:2] for power in (0.5, -0.5))),
+        (of_table, s[1]),
         ("That is the largest of all four: only k = 2 axes count.", of_all),
         ("Only k = 2 axes count: take σ₂, not the last one.", of_all**0.5),
         ("That is G of descent's own U. For C = 0, use σ₁ and σ₂.", descents),
@@ -241,7 +275,15 @@ def scores_from_factors(rng, n, d, k):
         ),
         ("The smallest σ comes first here: turn the order round.", (P * s)[:, ::-1]),
         ("U comes back as it was: the scores need V too.", U),
-        ("Those are the scores of U: V matters too.", _scores(U, k)),
+        (
+            "Those are the scores of U: V matters too.",
+            _scores(U, k),
+            _scores(U - U.mean(axis=0), k),
+        ),
+        (
+            "P comes first, then its columns are multiplied by σ: P * s.",
+            Q_U * sigma @ small,
+        ),
         ("The product is not to be centred here.", _scores(centred, k), *moved),
         ("The singular vectors of the small matrix are missing.", Q_U * s),
         ("σ is multiplied in twice.", P * s**2),

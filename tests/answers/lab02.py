@@ -6,6 +6,9 @@ import torch
 from labhelpers import training
 from tests.answers import Exercise
 
+SORTED_BY_CHANCE = """values, axes = np.linalg.eig(np.cov(X.T))
+    return centred @ axes[:, :k]"""
+
 SCORES = Exercise(
     "pca_scores",
     [
@@ -69,7 +72,10 @@ def pca_scores(X, k, ddof=1):
         ([(" * s[:k]", " * s[:k] / (len(X) - 1) ** 0.5")], "divide by √"),
         ([("P[:, :k] * s[:k]", "np.zeros((len(X), k))")], "the scores are"),
         ([("P[:, :k] * s[:k]", "np.ones((len(X), k))")], "the scores are"),
-        ([("[:, :k]", "[:k]")], "Two shapes"),
+        ([("[:, :k]", "[:k]")], "keeps the first k rows"),
+        ([("return P[:, :k] * s[:k]", SORTED_BY_CHANCE)], "eig does not sort"),
+        ([("* s[:k]", "* s[:k] @ Qt[:k]")], "table rebuilt"),
+        ([("* s[:k]", "* s[:k] @ Qt[:k] + X.mean(axis=0)")], "table rebuilt"),
         ([(" * s[:k]", " * s[:k] / len(X)")], "divide by n"),
         ([(" * s[:k]", " * s[:k] / len(X) ** 0.5")], "divide by n"),
         ([(" * s[:k]", " * s[:k] ** 0.5")], "not by its root"),
@@ -170,6 +176,8 @@ def best_linear_map(U, Z, rcond=1e-15):
 
 LARGEST = "np.linalg.norm({}, 2) ** 2"
 
+TRACE = "np.trace((np.eye(len(Q)) - Q @ Q.T) @ A.T @ A)"
+
 SPLIT = Exercise(
     "split",
     [
@@ -234,8 +242,17 @@ def split(A, Q, names=("explained", "left over")):
         ([("(scores ** 2)", "(A ** 2)"), ("scores @ Q.T", "A")], "is the total"),
         (
             [("((A - scores @ Q.T) ** 2)", "(A ** 2).sum() - (scores ** 2)")],
-            "its own formula",
+            "form A − A Q Qᵀ first",
         ),
+        (
+            [("((A - scores @ Q.T) ** 2).sum()", TRACE)],
+            "form A − A Q Qᵀ first",
+        ),
+        (
+            [("(scores ** 2)", "(A ** 2).sum() - ((A - scores @ Q.T) ** 2)")],
+            "form A Q first",
+        ),
+        ([(" ** 2).sum()", ").var(axis=0).sum() * len(A)")], "var takes"),
         (
             [(".sum()", ""), ("(scores ** 2)", LARGEST.format("scores"))]
             + [("((A - scores @ Q.T) ** 2)", LARGEST.format("A - scores @ Q.T"))],
@@ -253,7 +270,7 @@ def split(A, Q, names=("explained", "left over")):
         ),
         ([("    scores", "    A -= A.mean(axis=0)\n    scores")], "copy"),
         ([("(scores ** 2).sum(), ", "")], "two numbers"),
-        ([(" @ Q.T", "")], "Two shapes"),
+        ([(" @ Q.T", "")], "go back by Qᵀ"),
         (
             [
                 (
@@ -294,7 +311,9 @@ COND = Exercise(
         (1 / RATIO, "not the other way"),
         (1, "Only a rotation"),
         (RATIO**0.25, "One root too many"),
-        *((each**power, "one axis") for each in S[:2] for power in (0.5, -0.5, 1)),
+        *((each**power, "one axis") for each in S[:2] for power in (0.5, -0.5)),
+        (S[0], "one axis"),
+        (S[1], "ordinary starts"),
         (S[0] / S[-1], "k = 2"),
         ((S[0] / S[-1]) ** 0.5, "k = 2"),
         (0, "each axis"),
@@ -355,6 +374,8 @@ def scores_from_factors(U, V):
         ([("return Q_U @ (P * s)", "return abs(Q_U @ (P * s))")], "Signs are lost"),
         ([("return Q_U @ ", "return ")], "multiply by the Q of U"),
         ([("R_U @ R_V.T", "R_U")], "V matters"),
+        ([("qr(U)", "qr(U - U.mean(axis=0))"), ("R_U @ R_V.T", "R_U")], "V matters"),
+        ([("(P * s)", "np.diag(s) @ P")], "P comes first"),
         ([("(P * s)", "np.diag(s)")], "singular vectors of the small matrix"),
         ([("* s)", "* s ** 2)")], "multiplied in twice"),
         ([("* s)", "* s ** 0.5)")], "square root"),
