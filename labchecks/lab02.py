@@ -298,6 +298,6 @@ def scores_from_factors(rng, n, d, k):
 prediction, outcome = predictions(
     "02",
     centre="c-n=KQAz_r42G`~76gT5p@>3z4nd^!A>GaFgw9TCCfi!YJ9!3AW_DNUqc1-*<WKVb*={SWYN+;;wAIda`hU1?pn7JDG8(j$O*!{9l-CiJ3Jip0RDvjH2&fQ}oJk9K5rWD9@1#;g7Mm>==>i>xK-$1lbPsDWz&9>nqh?o`Ow-&9xBgi*>(%$y9boRDCo8aiY##36rdenm?nOoz@ZxQp4<O;%kIvyQM=6nmZGa61IXO0_bVW^kAWyU`?pUcc7DwR>=g4hbs86Vudd8S+B~J0Z%kPr9IbRzw_tY#0{EtgA&4u29oX>;qeK(a>c~9L;`a9b2Kpx|WYJWpa4Aa7r2v1YF3?7Meu?5lDcRg-XeeQk$5r?Av",
-    flips="c-mEvv2MdK3`BqB;H8TpG)1#yEYP8QI}||%#%3ZRvKWYR-Js~dm$H)pT_}O1?w)SDZK!F{>}%<o-Szro-3^*|PX$3S)w6g;=CkDTpy(on0ZJF$;1I)EL8*s!6j>3Oz8GWbBxjCPxJM^(9FqQPI=qYpo-@zdw?U9pJs;iks)fojo9!w|mUMIru>ro7+p5DWb^huDIp70B_%@im6o0q3zM2o~UAasGUvX6iE<U6qLbCl~kkn#7&i}rE3^K_Qg3`cl$;%KvWyC-i)VC+AH7V1)Irf>RG>20%g=A4s3?~Ms>&@Zab28jX#@H_`nM}%lU!M`8=uEy|!Ne_GE$s}mTDvFL{O<k$$A6ZW",
+    turn="c-oziKWoD<5XHaB!?O{E76RVdt$RC^kl|vTEn!&-medeRzI#qGZU}Vha?<_Ldq3TN-%!({IhN2jhZ<Y_NVP-r6*6YJAQ|f?iIngO8|B96UC0_?K<vZ9u|@DsCiCK1cV)uY#QG67;Yj_2bI4A^F?}=0%^@cEP_##dx11hjtI?c$gC%6Ic`5#Wg^+fcU7gj+|2J+OGj!qzZHGZr2+pSDSmDF)WvdpW?h)YbP)LT5g}}~|QN-D5E~orVdd7~X1$q5TSK$X*Hg>hHR~X;xizoH6dscX@D-yM2WPQbs9AjcW#XEV?qZMm2`QMtZha0=BrP=",
     line="c-m!9%SyvQ6#bP$z+DIlV#RI+!Hu|ZBc+RJa@!0|=9ZaB(;)tn-{6;d#?&gfxeWK7Ij_|!Gg*#olSZAb&(Ak*m&jgqKyN0**1A2XiBKodErRmkCNwGm8;MaoHWRv`-WPaEpxU@43>xdDj#l0LT~3G2SQpT%7mPY|4LUJL;S2$KBoBcJE#wW6GSS;p()5NVs$#ZFcP~E>-U#o1$rt5qS}v~39Aj(i7B=8+fvW<K5uK&ys`~tZ85wTtwa4>4svJ&?hjp|a4yOJNs;(nM2hSwExWFVKhj9&DO1Yc!Ps&B&DCQpjb(bnjlmVlS?YX-@gkvl0g9#g&xpWp_xJ|BTg6(;`Ya_*XEDKR*MLZ;T3AmMU`CA+%Z^|+yzho`4_w^S-?4<D",
 )
