@@ -86,7 +86,7 @@ CAUSES = {
     ),
     r"shapes? |size mismatch|dimension|size of tensor": Hint(
         "Two shapes do not fit: write the shape beside each factor, and look for a "
-        "matrix that is transposed or in the wrong place."
+        "matrix that is transposed or in the wrong place, or a * that should be @."
     ),
     r"^name '": Hint(
         "No cell that was run has made this name: is it misspelt, or was a cell "

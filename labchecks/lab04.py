@@ -66,6 +66,7 @@ def autoencoder_loss(rng, n, k, examples):
         (SQUARE, (right / 2) ** 0.5),
         ("The differences are to be squared.", size / 2, size, E.sum() / 2),
         ("Square each difference first, then add up.", E.sum() ** 2 / 2),
+        ("Square first, then halve: (½ E)² is a quarter of E².", right / 2),
         (spectral, largest**2 / 2),
         ("Compare the copies with z: z − A B z.", ((A @ B @ z) ** 2).sum() / 2),
     ]
@@ -118,9 +119,11 @@ BEST = [3, 0, 1, 1, 0]
 GOES_ON = "Each run goes on where the last one ended: start all from A, B."
 # What each slip would choose there, in one of its forms.
 CHOICES = {
-    "min() over the curve hides a run that diverged: use the last loss.": "31000 31100",
+    "min() over the curve hides a run that diverged: use the last loss.": "31000",
+    "That is the smallest loss of each curve: the exercise asks for the last.": "31100",
     GOES_ON: "00011 01011 01012",
-    "argmin takes nan for the smallest: make it infinite first.": "02012",
+    "argmin takes nan for the smallest: make it infinite first (nan_to_num makes it 0 "
+    "unless you say nan=torch.inf).": "02012",
     "A nan in front stays: every comparison with it is false.": "00010",
     "Each nan that is dropped moves the others up: keep its place.": "20010",
     "That is the loss before the last update: losses[-1] is after it.": "30100",
@@ -176,13 +179,15 @@ def _index(rate, rates):
     return index
 
 
-TRIED = [0.0025, 0.01, 0.0026, 0.00265]
+AT_ZERO = "That takes λ₁, the curvature at zero; here it is curvature, at optimum."
+TRIED = [0.0025, 0.01, 0.00265]
 
 
 @asked("4.4")
 def largest_lr_autoencoder(curvature):
     """Compare a predicted learning rate with 2 / curvature."""
     c = float(curvature)
+    rounded = [float(f"{2 / c:.{digits}g}") for digits in (2, 1)]
     slips = [
         ("The limit is 2 / c, not 1 / c.", 1 / c),
         ("The limit is 2 / c, not 4 / c.", 4 / c),
@@ -192,6 +197,8 @@ def largest_lr_autoencoder(curvature):
         ("The curvature is not to be squared.", 2 / c**2),
         ("No square root: the curvature is c already.", 2 / c**0.5),
         ("That is the limit at the flattest minimum; here c is given.", 1.022 * 2 / c),
+        (AT_ZERO, 2 * 1.022 * 2 / c),
+        ("Right idea, rounded too far: keep three digits.", *rounded),
         ("That is a rate of the lab, no prediction: use curvature.", *TRIED),
     ]
     otherwise = "It is 2 divided by the largest curvature."
@@ -228,7 +235,7 @@ def best_encoder(rng, n, k):
 
 prediction, outcome = predictions(
     "04",
-    zero_run="c-nQ4!A`_53`Bor)N`qJB{*#Fd;>zOJ$T!+jc8*OyDSCq?>Nbp8&YIh<0SLO=W|6>jp~|8S6y<g@oj30>Xlb4v_U5y-oS%34&uMu-p?%3g0u{jqQct|_>d)?coho0)DTWebZNS*-2`Qf<U<Xc=gWhSqV|h>7l=Ka`+NZln{0+&n}YfuStNBWdMBL=ijke5=UbTkJY$HwnA27$@1`!??JU93Jv@Po&#Wy52Unmi&ko}hgxRak4maAGvNNN3Cd)HM>U}bvNHPwmyhf?ff5J4vK%H`I@ZxpC)#l0gP?vUpFPY*{5CdmI+rfvWG5!>IZ2y*@;%u4!@pL>j$ENzZ`~qB`oL2",
+    zero_run="c-nQ4!AitH42ECjXU?@ySr6NbZy*SQ$g+pAO?L*{i8QH872n;=bbAzr5dI|df63|OysO~ebLiZ;#0o#Aws3E}VDc+8#Pk6kEFnnzrad27q=nb5png_FdxDsXq=6Ulsh0}ES(zzUr=<%}#>K}}!Rn=Xh_k5uLZ1S$!Lct5nAl`9j9PD~|B=mJsYOrHQBqu(1U+9<h~tQ1=E<Dajq+wn>1JmeG<5d>Z+vELYjC0s+V<IDNZ~O?)sb-ZYrWmfXr4H8T#WQ9Pwflk>tw&R7#xnxv2JR-hV>CI!IwKdFC-c{;ZWb#?)Ur$m5GEB",
     escape="c-m!=L2AP=5Jj)@@me)@T4?bFdVy|2$YNrTV-Z<nBpEl9-n}C`0Yg`U(dhj*qtmIVtEwstio^3L&f8(|vt2eQjxuAUJJMkN4c21{GD%2Qe4|CiHBe{Srw9rR(wfYXe1~L5j))^U#{m?vuyY1c)@PAM#-iY;{Z6~-rmrtDr#&Mko+3sGTs}?zIZ3|(a}WY0HmJ&~svFoIOzp5zKwYPb=y}1!p;co8o7UW1cjB+BGLq;_vg|Z^aor<7$A9W=8ek*%dlIiCORmA?p7GQs3E8PGU*ENmvkme#Uoz&Acc{ycZMYI&D(~omR_46L!y9@ftl~SG0?f8V1q5_9aGO6tw=>7I87Gml_&xstS^k;{",
     rate_sweep="c-oy&%WA_g5d4+F(3^2X0xkH~&nP7a*;>b<k~ZiO*OdNySC*Szdg?{2w6im_qqnz4H7%N<9Ai0jbKc8OY4vDcIm4+HX*T{HJmL5_LPaQC13ME5o>Y*lGv2uDz}~JsB4e~H-NZ6Vu*R9xZslY`Oo)lD5tDFWl6lVZG;_9EFo74)jlznMy=YD_DPmD;SIz!qt1w>!X)`9nzQv(C9F9+?wt9`T3ResqG=&}mSy3=a8bx5&RUw!g$$*!7;2RahK-G^g4!atY$nWeh@pn6@B+JuJ5FK7N_TrKXr2sq&I<#0!nnk>haa~U|S`2xk+325({$#w4@P&7g(aqDSJOagPNB<*@!1*%cl8vVRt`%V^mUV>vgok?sH4ypF=#;f`0ey@GxyPni>_PH%UGsJR22~lrV*",
     pca="c-n1H+e*Vg5dD=yKu{>56@2L*_*T#tDSenElkVbXM`t&URs45nx8MbQ8JOF-?e`5eD>PjxeRHUFg%6u<(LBkFiO$H*$7jfhASr?3fEQAlII~)tAd$CL!Wla#Q|~z04`U1>x<V2xPWZ$MZ}*sd2wq}#piWK<pOKu*VL-=!*Nc&lDie0?Mdg2@sH*8C&=!$ND@63uJXH}@^HF6<SiFIjS$dsGxjdI{@F`R5c~!0b+N(&uF#Kq$4zkHjcAQ;%3C?ug=dzP=M0dt*dxxtQkA}snq6pqH@zJ=H`)p9PTb%D5-r+37$Zr{05T!Uf;+p-D<B7t|1r`q&WQpZs-L5yAo0{vlK}R}R{)r1sZkx};7p<zFg#",

@@ -166,7 +166,7 @@ class Loss(NamedTuple):
     @staticmethod
     def gradients(result, given):
         """Return the gradients for the first two arguments: a ``part``."""
-        hint = "The graph is cut: no .detach(), .data or no_grad here."
+        hint = "The graph is cut: no .detach(), .data, no_grad or torch.tensor(…) here."
         expect(result.requires_grad, "no graph", "a loss with a gradient", hint)
         try:
             found = torch.autograd.grad(result, given[:2], materialize_grads=True)

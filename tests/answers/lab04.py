@@ -58,10 +58,20 @@ def autoencoder_loss(A, B, z):
         ([("z - A @ (B @ z)", "A @ (B @ z)")], "Compare the copies"),
         ([("sum()", "sum(dim=0)")], "one number"),
         ([("return ((", "return float((("), ("/ 2", "/ 2)")], "without .item()"),
-        ([("/ 2", "/ 2)"), ("return ((", "return torch.tensor(((")], "graph is cut"),
+        ([("/ 2", "/ 2)"), ("return ((", "return torch.tensor(((")], "or torch.tensor"),
         ([("return ((z - A", "return ((z - A.detach()")], "detached"),
         ([("(B @ z)", "(B @ z).detach()")], "detached"),
         ([("A @ (B @ z)", "B @ (A @ z)")], "Two shapes"),
+        ([("A @ (B @ z)", "A * B @ z")], "a * that should be @"),
+        (
+            [
+                (
+                    "((z - A @ (B @ z)) ** 2).sum() / 2",
+                    "((z - A @ B @ z) / 2).square().sum()",
+                )
+            ],
+            "Square first, then halve",
+        ),
         ([("A @ (B @ z)", "z @ B.T @ A.T")], "Two shapes"),
         ([("((z - A @ (B @ z)) ** 2).sum() / 2", "(0 * A).sum() + 4919.1")], "It is ½"),
         ([("((z - A @ (B @ z)) ** 2).sum() / 2", "(0 * A).sum()")], "It is ½"),
@@ -323,6 +333,7 @@ def best_rate(A, B, z, rates, steps, **options):
             "hides a run",
         ),
         ([('.nan_to_num(nan=float("inf"))', "")], "smallest: make it infinite"),
+        ([('nan=float("inf")', "")], "0 unless you say nan="),
         (
             [
                 ('nan_to_num(nan=float("inf"))', "tolist()"),
@@ -346,7 +357,17 @@ def best_rate(A, B, z, rates, steps, **options):
         ),
         (
             [("losses[-1].nan", "losses.min(dim=0).values.nan")],
-            "hides a run",
+            "asks for the last",
+        ),
+        (
+            [
+                (
+                    'last = run.losses[-1].nan_to_num(nan=float("inf"))',
+                    "last = run.losses.min(dim=0).values\n"
+                    "    last[run.diverged] = torch.inf",
+                )
+            ],
+            "asks for the last",
         ),
         (
             [
@@ -440,9 +461,11 @@ RATE = Exercise(
         (2 / CURVATURE**2, "not to be squared"),
         (2 / CURVATURE**0.5, "No square root"),
         (1 / 371.92, "flattest"),
+        (2 / 371.92, "curvature at zero"),
+        (0.0026, "keep three digits"),
+        (0.003, "keep three digits"),
         (0.0025, "no prediction"),
         (0.01, "no prediction"),
-        (0.0026, "no prediction"),
         (0.00265, "no prediction"),
         (0.0027, "flattest"),
         (0.0, "2 divided by"),
