@@ -191,7 +191,7 @@ def train_ab(A, B, z, steps, lr):
                     "        loss.back",
                 )
             ],
-            "ends early",
+            "where the loss rises",
         ),
         (
             """
@@ -211,7 +211,7 @@ def train_ab(A, B, z, steps, lr):
             A.grad = B.grad = None
     return *best, losses
 """,
-            "the best is kept",
+            "keeps the best",
         ),
         (
             [
