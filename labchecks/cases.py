@@ -6,6 +6,7 @@ would give is stated beside the hint.
 """
 
 import itertools
+import re
 from collections import Counter
 from typing import NamedTuple
 
@@ -46,6 +47,8 @@ class Case(NamedTuple):
         ``align(value, right)`` is what of a value is compared and shown.
     odd : sequence of (shape or callable, hint)
         Results that a mistake is known by before they are read.
+    errors : sequence of (pattern, hint)
+        Errors that mean something of their own here, by what they say.
     """
 
     right: object
@@ -60,6 +63,7 @@ class Case(NamedTuple):
     least: float = 1e-12
     align: object = None
     odd: tuple = ()
+    errors: tuple = ()
 
     def judge(self, asking):
         """Ask, and raise Wrong unless what comes is right."""
@@ -117,10 +121,19 @@ class Asking:
     def ask(self, case):
         """Call the answer as a case demands; keep what was read."""
         if isinstance(case.given, tuple):
-            self.result = self._read(case, self.call(self.student, case.given))
+            self.result = self._asked(case, case.given)
         else:
-            results = (self.call(self.student, given) for given in case.given)
-            self.result = [self._read(case, result) for result in results]
+            self.result = [self._asked(case, given) for given in case.given]
+
+    def _asked(self, case, given):
+        try:
+            return self._read(case, self.call(self.student, given))
+        except Wrong as wrong:
+            for sign, hint in case.errors:
+                if re.search(sign, wrong.seen):
+                    hint = hint if isinstance(hint, Hint) else Hint(hint, case.where)
+                    raise Wrong(wrong.seen, wrong.expected, hint) from None
+            raise
 
     def _read(self, case, result):
         for odd, hint in case.odd:

@@ -23,7 +23,7 @@ class Hint(NamedTuple):
     where: str = ""
 
 
-NO_GRAD = Hint("The update is not inside 'with torch.no_grad():'.", _STEP)
+NO_GRAD = Hint("Put the update inside 'with torch.no_grad():'.", _STEP)
 WHOLE = Hint(
     "Integers have no slope: write 1.0 for 1, or convert by .double() before the mark."
 )
@@ -34,12 +34,19 @@ LOST = Hint(
     _STEP,
 )
 UNRECORDED = Hint(
-    "Autograd has lost a tensor: requires_grad_() is missing, or 'U = U - …' made a "
-    "new one, or no_grad() or detach() cut the record. (A gradient of a gradient needs "
+    "Autograd has lost a tensor: mark it by requires_grad_(), update it by 'U -= …', "
+    "and keep no_grad() and detach() out of the loss. (A gradient of a gradient needs "
     "create_graph=True.)",
     "lab 00, The record",
 )
-ONCE = Hint("The loss is computed once only: compute it anew in each step.", _GRADIENT)
+UNMARKED = Hint(
+    "Differentiate by the very tensor that was marked and went into the calculation: "
+    "a copy of it, or what it was copied from, is another one.",
+    "lab 00, A gradient of a gradient",
+)
+ONCE = Hint(
+    "Compute the loss anew in each step, not once only before the loop.", _GRADIENT
+)
 CHANGED = Hint(
     "A tensor was changed between the loss and backward(): first backward(), then"
     " the update.",
@@ -68,6 +75,7 @@ CAUSES = {
         "mask == 1, or multiply by them."
     ),
     r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
+    r"differentiated Tensor.*(not require grad|not have been used)": UNMARKED,
     r"does not require grad": UNRECORDED,
     r"NoneType.*'append'": Hint("losses.append(…) stands alone: it returns None."),
     r"NoneType": LOST,
@@ -133,6 +141,13 @@ MISTAKES = (
         ONCE.text,
     ),
     Mistake(
+        "w = torch.ones(2, requires_grad=True)\nloss = (w.detach() ** 2).sum()\n"
+        "loss.backward()",
+        "does not require grad and does not have a grad_fn",
+        "No record leads from the loss to a marked tensor: detach() has cut it.",
+        UNRECORDED.text,
+    ),
+    Mistake(
         "w = torch.ones(3, requires_grad=True)\n(2 * w).backward()",
         "grad can be implicitly created only for scalar outputs",
         "Three numbers have no single slope.",
@@ -150,12 +165,6 @@ MISTAKES = (
         "have the same dtype",
         "torch creates float32, NumPy float64, and a product converts neither.",
         DTYPES.text,
-    ),
-    Mistake(
-        "torch.tensor([1, 2], requires_grad=True)",
-        "floating point and complex dtype can require gradients",
-        "Whole numbers make a tensor of integers.",
-        WHOLE.text,
     ),
     Mistake(
         "p = torch.tensor([[1], [2], [3]])\ny = torch.tensor([1, 2, 3])\n"

@@ -60,6 +60,8 @@ class Node:
 class Waves:
     """The function f(x) = Σⱼ sin(aⱼ · x) of a tensor, for the rows aⱼ of a matrix.
 
+    Where x has several axes, the sum goes over the columns of A x, too.
+
     >>> Waves([[1.0, 2.0]])(torch.tensor([0.5, -0.25])).item()
     0.0
     """
@@ -72,7 +74,7 @@ class Waves:
 
     def __call__(self, x):
         rows = torch.tensor(self.rows, dtype=x.dtype)
-        return (rows @ x.reshape(-1, 1)).sin().sum()
+        return (rows @ x.reshape(len(x), -1)).sin().sum()
 
     def plain(self):
         """Return the rows as lists."""

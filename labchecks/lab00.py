@@ -10,13 +10,18 @@ from labchecks.student import Hint, kind
 from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
 
-CHAIN = "lab 00, The chain rule, backwards"
-RIGHT, TWICE = "lab 00, Is a gradient right?", "lab 00, A gradient of a gradient"
+LAB = "lab 00, "
+CHAIN, RIGHT = f"{LAB}The chain rule, backwards", f"{LAB}Is a gradient right?"
+TWICE = f"{LAB}A gradient of a gradient"
 # Who is made of whom, as places: 3 is used three times, 1 twice by one value.
 SHARED = [(), (), (), (0, 1), (3, 2), (3, 4), (5, 3)]
 SQUARES = [(), (), (1, 1), (0, 2), (3,), (3, 4), (5, 1)]
 SHAPE = "Return a tensor with one slope for each entry, in the shape of x."
 VECTOR = "Return the product H v, of the shape of x."
+FIRST = Hint(
+    "The product H v is not right yet: first Exercise 0.3.", f"{LAB}Exercise 0.3"
+)
+NOT_ITEM = "autograd.grad returns a tuple, with one item for each tensor: take it out."
 
 
 def _say(what):
@@ -37,6 +42,11 @@ def _gradients(result, given):
         fits = isinstance(grad, int | float | np.number)
         expect(fits, f"{kind(grad)} in a .grad", "a number", hint)
     return np.array(found, dtype=np.float64)
+
+
+def _named(seen):
+    """Return how the gradients of a graph are shown: a, b, c, … and a number each."""
+    return ", ".join(f"{name} {grad:.4g}" for name, grad in zip("abcdefg", seen))
 
 
 def _along(slopes, order, *, add=1.0):
@@ -60,6 +70,20 @@ def _at_once(slopes, *, add=1.0, once=False):
             for parent, slope in slopes[i]:
                 grads[parent] = add * grads[parent] + slope * grads[i]
                 visit(parent)
+
+    visit(len(slopes) - 1)
+    return grads
+
+
+def _of_ones(slopes):
+    """Return the gradients when each call puts 1 into its value, and adds at last."""
+    grads = np.zeros(len(slopes))
+
+    def visit(i):
+        grads[i] = 1
+        for parent, slope in slopes[i]:
+            visit(parent)
+            grads[parent] += slope * grads[i]
 
     visit(len(slopes) - 1)
     return grads
@@ -110,7 +134,12 @@ def backward(rng, made_of):
     ones = [[(p, 1.0) for p, _ in pairs] for pairs in slopes]
     of_numbers = [[(p, nodes[p].number) for p, _ in pairs] for pairs in slopes]
     lost = "A value that is used twice loses a part of its grad: it is replaced."
-    again = "A value that is used twice passes on twice, and the first part once more."
+    again = "At its second visit, a value passes on all its grad, the first part again."
+    each = "1 belongs to the last value alone: yours puts it into each."
+    cleared = "Every value keeps its grad: yours clears those that have parents."
+    double = "In v * v, the same parent comes twice: both count, each with its slope."
+    firsts = [[*{p: (p, s) for p, s in pairs[::-1]}.values()] for pairs in slopes]
+    lasts = [[*{p: (p, s) for p, s in pairs}.values()] for pairs in slopes]
     near = "Only the parents of value itself get a gradient. Go on to theirs, and read "
     near += "the list from its end: value comes first."
     copies = "A value is in the list more than once: visit each once."
@@ -123,22 +152,34 @@ def backward(rng, made_of):
         (near, _along(slopes, forth)),
         (copies, _along(slopes, _with_copies(slopes))),
         (early, _at_once(slopes, once=True), _along(slopes, _by_level(slopes))),
+        (each, np.ones(len(nodes)), _of_ones(slopes)),
+        (cleared, np.where([bool(pairs) for pairs in slopes], 0, right)),
+        (double, _along(firsts, back), _along(lasts, back)),
         ("Nothing has a gradient: that of value itself is 1.", 0 * last),
         ("The slopes are left out of the chain rule.", _along(ones, back)),
         ("The chain rule is a product: slope times the grad of v.", alone),
         (of_slopes, _along(of_numbers, back)),
     ]
     otherwise = (
-        "A gradient is wrong: in which order do the values pass theirs on, each once?"
+        "Does value alone start at 1, and does each value pass its grad on once, "
     )
-    judged = {"part": _gradients, "say": _say("gradients"), "where": CHAIN}
+    otherwise += "after all of it has come in?"
+    made = [
+        f"{'abcdefg'[i]} of {' and '.join('abcdefg'[p] for p, _ in pairs)}"
+        for i, pairs in enumerate(slopes)
+        if pairs
+    ]
+
+    def say(seen):
+        return f"{_named(seen)}, where {', '.join(made)} is made"
+
+    judged = {"part": _gradients, "say": say, "told": _named(right), "where": CHAIN}
     return Case(right, slips, otherwise, (root,), **judged)
 
 
 def _waves(rng, count, shape):
     """Draw a function of a tensor, and a point."""
-    size = int(np.prod(shape))
-    rows = rng.normal(size=(count, size))
+    rows = rng.normal(size=(count, shape[0]))
     x = rng.normal(size=shape)
     return Waves(rows), rows, x
 
@@ -147,11 +188,12 @@ def _waves(rng, count, shape):
 def numerical_gradient(rng, shape):
     """Compare numerical_gradient with central differences, at a large h."""
     f, rows, x = _waves(rng, 4, shape)
-    h, middle = 0.2, np.sin(rows @ x.ravel()).sum()
+    h, middle = 0.2, np.sin(rows @ x).sum()
     moves = h * np.eye(x.size).reshape(-1, *shape)
+    first = np.arange(x.size).reshape(shape) == 0
 
     def values(points):
-        found = [np.sin(rows @ point.ravel()).sum() for point in points]
+        found = [np.sin(rows @ point).sum() for point in points]
         return np.array(found).reshape(shape)
 
     up, down = values(x + moves), values(x - moves)
@@ -161,6 +203,10 @@ def numerical_gradient(rng, shape):
     by_row = values([x + line for line in lines]) - values([x - line for line in lines])
     left = x - h * np.tri(x.size, k=-1).reshape(-1, *shape)
     left = values(left + moves) - values(left - moves)
+    so_far = h * np.tri(x.size).reshape(-1, *shape)
+    so_far = values(x + so_far) - values(x - so_far)
+    put = np.where(moves > 0, moves, x), np.where(moves > 0, -moves, x)
+    put = values(put[0]) - values(put[1])
     brackets = "Brackets: the whole difference is divided by the whole of 2 h."
     alone = "Take both sides, x + h and x − h: one side alone errs by h, not by h²."
     slips = [
@@ -173,12 +219,24 @@ def numerical_gradient(rng, shape):
         ("A whole row moves at once: move a single entry.", by_row / (2 * h)),
         ("An entry is not put back before the next one moves.", left / (2 * h)),
         (
+            "Entries moved before are still moved: a new copy for each.",
+            so_far / (2 * h),
+        ),
+        ("The entry is replaced by h: add h to it, by += h.", put / (2 * h)),
+        (
+            "Only the first entry: is return inside the loop?",
+            first * (up - down) / (2 * h),
+        ),
+        (
             "Move by the h that is handed in, and use f alone.",
-            (rows.T @ np.cos(rows @ x.ravel())).reshape(shape),
+            rows.T @ np.cos(rows @ x),
         ),
     ]
     otherwise = "An entry is the difference of f at two points, by their distance."
-    right, judged = (up - down) / (2 * h), {"say": _say("slopes"), "where": RIGHT}
+    fits = "f takes a tensor of the shape of x, and this one has another."
+    errors = [("shapes cannot be multiplied", fits)]
+    judged = {"say": _say("slopes"), "where": RIGHT, "errors": errors}
+    right = (up - down) / (2 * h)
     return Case(right, slips, otherwise, (f, x, h), **judged)
 
 
@@ -188,9 +246,20 @@ def _hessian(rows, x):
     return rows.T @ np.cos(angles), -(rows.T * np.sin(angles)) @ rows
 
 
+def _no_products(gradient, H, v):
+    """Return what is taken for H v, as slips."""
+    return [
+        ("That is the gradient: differentiate once more.", gradient),
+        ("That is H times ones: v is left out.", H.sum(axis=0)),
+        ("Only the diagonal of H is used.", np.diag(H) * v),
+        ("That is the gradient times v, entry by entry.", gradient * v),
+        ("The first gradient is still in it: .grad adds.", H @ v + gradient),
+    ]
+
+
 @cases(
     "0.3",
-    Matrix("the product", VECTOR),
+    Matrix("the product", VECTOR, recorded=True),
     sizes=[(4, 3), (3, 5), (2, 60)],
     dtypes=[*BOTH, BOTH[0]],
 )
@@ -202,26 +271,25 @@ def hessian_times(rng, count, n):
         one = count * n
         dear = Hint("H has n × n entries: never make them, only the product.", TWICE)
         seen = f"{{}} multiplications, f alone takes {one}"
-        return Cost((f, x, v), "multiplications", 20 * one, seen, "6 times f", dear)
+        return Cost((f, x, v), "multiplications", 20 * one, seen, "far fewer", dear)
     gradient, H = _hessian(rows, x)
     number = "That is one number: it is to be differentiated by x."
-    several = (
-        "autograd.grad returns a tuple, with one item for each tensor: take it out."
-    )
-    slips = [
-        ("That is the gradient: differentiate once more.", gradient),
-        ("That is H times ones: v is left out.", H.sum(axis=0)),
-        ("Only the diagonal of H is used.", np.diag(H) * v),
-        ("That is the gradient times v, entry by entry.", gradient * v),
-        ("The first gradient is still in it: .grad adds.", H @ v + gradient),
-    ]
+    slips = _no_products(gradient, H, v)
     otherwise = "Differentiate the number gradient · v once more by x."
     odd = [
-        (lambda result: isinstance(result, tuple), several),
+        (lambda result: isinstance(result, tuple), NOT_ITEM),
         (lambda result: result is not None and shape_of(result) == (), number),
         ((n, n), "That is H itself: the product with v is asked for."),
     ]
-    judged = {"say": _say("entries"), "odd": odd, "where": TWICE}
+    cut = "What is differentiated here has no record: the first gradient needs "
+    cut += "create_graph=True, and f(…) the marked x."
+    whole = "autograd.grad differentiates one number: g · v, the sum of g * v."
+    errors = [
+        ("does not have a grad_fn", cut),
+        ("created only for scalar outputs", whole),
+        ("'tuple'|not tuple|converted to an index|by non-int", NOT_ITEM),
+    ]
+    judged = {"say": _say("entries"), "odd": odd, "errors": errors, "where": TWICE}
     return Case(H @ v, slips, otherwise, (f, x, v), **judged)
 
 
@@ -235,21 +303,30 @@ def largest_curvature(rng, n, steps):
     rows = scales[:, None] * Q
     x = Q.T @ (np.arcsin(-0.8 * np.sign(values)) / scales)
     v = Q.T @ rng.uniform(0.8, 1.2, n) * rng.choice([-1.0, 1.0])
-    _, H = _hessian(rows, x)
+    gradient, H = _hessian(rows, x)
 
-    def after(steps):
+    def after(steps, times=H.dot):
         u = v / np.linalg.norm(v)
         for _ in range(steps):
-            u = H @ u / np.linalg.norm(H @ u)
+            u = times(u) / np.linalg.norm(times(u))
         return u
 
     def curvature(u):
         return u @ H @ u
 
+    def instead(i):
+        def times(u):
+            return _no_products(gradient, H, u)[i][1]
+
+        u = after(steps, times)
+        return u @ times(u)
+
     u = after(steps)
     length = "That is the length of H v, which has no sign: take v · (H v)."
     unit = "v is not of length 1: divide by its length, (v @ v) ** 0.5."
-    inside = "There is only one step: is return inside the loop?"
+    inside = (
+        "There is only one step: is return inside the loop, or does v stay the same?"
+    )
     ignored = "steps is ignored: v is still where it was."
     before = H @ after(steps - 1)
 
@@ -257,6 +334,7 @@ def largest_curvature(rng, n, steps):
         return seen if abs(seen) > 1.001 * np.abs(values).max() else np.nan
 
     slips = [
+        (FIRST, *map(instead, range(5))),
         (length, np.linalg.norm(H @ u), np.linalg.norm(before)),
         (ignored, curvature(after(0))),
         ("There is one step too few.", curvature(after(steps - 1))),
@@ -265,16 +343,21 @@ def largest_curvature(rng, n, steps):
         (unit, curvature(before), curvature(u / np.abs(u).max()), too_large),
         ("Take exactly the steps that are asked for.", values[0]),
     ]
-    otherwise = "In each step v becomes H v, then gets length 1; at the end, v · (H v)."
+    otherwise = (
+        "In each step v becomes H v, then gets length 1; at the end, v · (H v). "
+    )
+    otherwise += "Is hessian_times (0.3) right?"
     say = f"{{:.4f}} after {steps} step{'s' * (steps > 1)}"
     given = (Waves(rows), x, v, steps)
-    return Case(curvature(u), slips, otherwise, given, say=say, where=TWICE)
+    errors = [("grad_fn|differentiated Tensor|scalar outputs|'tuple'|an index", FIRST)]
+    judged = {"say": say, "errors": errors, "where": TWICE}
+    return Case(curvature(u), slips, otherwise, given, **judged)
 
 
 prediction, outcome = predictions(
     "00",
-    kept="c-l>mL2kk@5Jj)@<#mMAZF_}EY}g?dlX!@&1UvFfps4EI89RWwu|}Tn_xz7XN3MhG>oK^~bNsd2Pq=-82F8u<=xLb1S1vZ@9|ZD<Di{m-$Vod$whIXJMeGsjzwpGoh;4V9$-v)CR~Aq)c+KAPYL=wXj3H1OxdBZc%iFQ#CtmamG|$MkE`o)m8cSZs07|~4&bf?PmD6r3X3j%vGEWetQemd;aElsR$(IEm9r{&knJBoBZ?NY#;d$ZY1=+xVrw8%aX{i",
+    kept="c-mEuL2JV>42A#7!{<=gb^8m0U3M!yD6txwq;{~Blu-8HD?8m_7a^pl_vxL_j$8-V*D|=vt9{t?9qubZ1LICRdKxD1#%0Gw^U4V15mhi2@{yBvkZc18^G)oG^q+iUUc~mNgJ$NROdAWR7@(^6yc#JfG-C*qMsAk&KrDZhLqGANAE0?gwsjFKB$Zk6ItEbkO?Ay>%&MGDM>u1Cw>0wvQ7YBUupRDELks##!CQxZ)fy)XZseQU>rHrGIC()f<DbhD;(%*W",
     twice="c-l3Ov2MdK3`BqBpxN-4AzQb8K(`<RE77r9Sqdl$LQwSIOWE!sP`t-G@^*9NCb-Y>cy~X`AM0M>-ZH4x_{bY)MK3J{gaTbjuVC^kJf(CB&!&i4QF?}OZOOhF&qSV478_zDsyZKW=Kf)wB}&!9CGn!TfO6Q`%Dz}hA#lKD!dEkpDh8@7n^nT6+@r3RRWhSf`ks$tjtGOIu^B8<1by%90kp9#>WhRyj6ojJQrcsM_UL)W`=DPY*0H2-iPRv<+^0Pi^lxD&p4ZRr_x=aAa&mJ",
-    smaller_h="c-lRWJ#ND=427@qpxID?jv2dkExH96WQ(?lI1(Vrc7mdpD$on`06kMF|8$`wijVJm=d*F9foW^$%w@lRX!iv39tbyA0%_q+;KmdQ;vND?C+G(#=aiB9_0gw%n?{ErkznBx5PrTaUJFKYv-Z+dkkb@B$H8vCyUiiheS-D@*Vb8;H~)g#{{6-ig2gJ~ECmuW$LnE-CGbcqj8K=N$B@$^jq=uJCa}gpOR5Zdl!YkTExeMv9acJ3+?8VG()ph6<hQI1T&XTySY5g)&!q8Y8Z}<uTf8VYm%738%wBcM{Tx(x(7=hB@8H&aUj6`x&V+j",
+    smaller_h="c-mc&K~BRk5Jj)@m9+^1i7v8a$G*F&3#S>!Rvk~}aavV~OCfOq4#1fhC#4HEj`Y7h|IN>C*Vx9O>FaT5_RDGTu4;#7>j{qYG)D^?IT6HO1;QOd0p%>{ukhcWEna68?7`z~<4j-&hamcO^@{LBc%p}=je$)Ap5d$OZ64wk6KCq`lcISN`9ubZF@#Z5dL3MK7qXQ4D3UAf%B+ZQi<Zb{P~v&?rlJYaBx{sY$7P<7c}_z}<H~x28NxXXG*m`qGIf?Zn+_IUuV=N2=UM8c5+)K{yj>zsEE4)i?b_VGw*I=YJ!_aYWbXM@{`tZqe2eXUG4VO1qmB>7YdIGmBCUPUfi-;0e7SA3EUT0+)z^qj`g6ijNj~<!QWKdM",
     cost="c-mD@I}XAy486)z=Bfu^Wa`ENDh4+-ZPYfF>J$dVr8oj7!yy%j#fkmw_i0;4u7c}w@$PIj_jjuYxKm`@Xr3^HD=X5-7*^^7$5er04}!86`+T-K@{=vCvJE3b+OHa14`A{myl7HTCtCt3md$4N(wDR@R!q6UXh_5=H!V`~?<Kbe);JoONgy)!b|KIZhq-_y)Q|4<gsH57cTSaTQ<;|>j#9BHmz;Dlf11!SJk5TaDRE!B$N3E&U}Ov",
 )

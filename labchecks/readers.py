@@ -62,10 +62,14 @@ class Numbers(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """One matrix, of the shape of what is right."""
+    """One matrix, of the shape of what is right.
+
+    ``recorded``: it may keep its graph.
+    """
 
     name: str
     hint: str | Hint
+    recorded: bool = False
 
     def __call__(self, result, right, dtype):
         expected = f"{self.name} of shape {right.shape}"
@@ -75,6 +79,8 @@ class Matrix(NamedTuple):
         wanted = f"a tensor of shape {right.shape}"
         expect(is_tensor, f"{kind(result)} for {self.name}", wanted, hint)
         expect(result is not None, f"None for {self.name}", expected, hint)
+        if self.recorded:
+            result = getattr(result, "detach", lambda: result)()
         grad = getattr(result, "requires_grad", False)
         without = f"{self.name} without a graph"
         expect(not grad, f"{self.name} requires grad", without, DETACH)

@@ -348,7 +348,7 @@ def _raised(error):
         seen += f" (line {frames[-1].lineno} of your code: {line})"
     if re.search(r"(shapes?|size) .*\d{3}", first):  # those of the checks are smaller
         return Wrong(seen, "a result, and no error", ELSEWHERE)
-    if "does not require grad" in message and _is_marked(error):
+    if "does not have a grad_fn" in message and _is_marked(error):
         return Wrong(seen, "a result, and no error", CUT)
     default = Hint("The line named here stopped: read the last words of the error.")
     return Wrong(seen, "a result, and no error", likely_cause(error) or default)

@@ -1,6 +1,6 @@
 """Answers to the exercises of lab 00."""
 
-from tests.answers import Exercise
+from tests.answers import Exercise, changed
 
 BOOK = """
 def backward(value):
@@ -73,6 +73,30 @@ def backward(value):
     visit(value)
 """
 
+# Each call puts 1 into its value: first, so that a parent's goes, or as it adds.
+ONES = """
+def backward(value):
+    value.grad = 1.0
+    for parent, slope in zip(value.parents, value.slopes):
+        parent.grad += slope * value.grad
+        backward(parent)
+"""
+
+ONES_LATE = """
+def backward(value):
+    value.grad = 1.0
+    for parent, slope in zip(value.parents, value.slopes):
+        backward(parent)
+        parent.grad += slope * value.grad
+"""
+
+SKIPPED = """        done = set()
+        for parent, slope in zip(v.parents, v.slopes):
+            if parent in done:
+                continue
+            done.add(parent)
+"""
+
 LEVELS = """
 def backward(value):
     order = [value]
@@ -92,7 +116,7 @@ BACKWARD = Exercise(
     [
         ([("+= slope", "= slope")], "is replaced"),
         (RECURSION.format("="), "is replaced"),
-        (RECURSION.format("+="), "passes on twice"),
+        (RECURSION.format("+="), "passes on all its grad"),
         ([("reversed(order)", "order")], "from its end"),
         (ONCE, "before all of it"),
         (LEVELS, "before all of it"),
@@ -102,13 +126,32 @@ BACKWARD = Exercise(
                 ("if v not in seen", "if v.number not in seen"),
                 ("(v)\n            for", "(v.number)\n            for"),
             ],
-            "each once",
+            "once, after all",
+        ),
+        (ONES, "1 belongs to the last value"),
+        (ONES_LATE, "1 belongs to the last value"),
+        (
+            [
+                (
+                    "slope * v.grad",
+                    "slope * v.grad\n        if v.parents:\n            v.grad = 0.0",
+                )
+            ],
+            "keeps its grad",
+        ),
+        (
+            [("        for parent, slope in zip(v.parents, v.slopes):\n", SKIPPED)],
+            "comes twice",
+        ),
+        (
+            [("zip(v.parents, v.slopes)", "dict(zip(v.parents, v.slopes)).items()")],
+            "comes twice",
         ),
         ([("    value.grad = 1.0\n", "")], "of value itself is 1"),
         ([("slope * v.grad", "v.grad")], "slopes are left out"),
         ([("slope * v.grad", "slope")], "is a product"),
         ([("slope * v.grad", "parent.number * v.grad")], "are in v.slopes"),
-        ([("= 1.0", "= 2.0")], "in which order"),
+        ([("= 1.0", "= 2.0")], "alone start at 1"),
         ([("+= slope * v.grad", "= torch.ones(3)")], "is a number"),
         ([(".slopes", ".slope")], "did you mean slopes"),
     ],
@@ -173,9 +216,24 @@ def numerical_gradient(f, x, h):
     return slopes
 """
 
+COPIES = """
+def numerical_gradient(f, x, h):
+    slopes = torch.zeros_like(x)
+    for i in range(x.numel()):
+        p, m = x.clone(), x.clone()
+        p.view(-1)[i] += h
+        m.view(-1)[i] -= h
+        slopes.view(-1)[i] = (f(p) - f(m)) / (2 * h)
+    return slopes
+"""
+COPY = "p, m = x.clone(), x.clone()"
+ONE_COPY = COPIES.replace(f"        {COPY}\n", "").replace(
+    "    for i", f"    {COPY}\n    for i"
+)
+
 NUMERICAL = Exercise(
     "numerical_gradient",
-    [CENTRAL, IN_PLACE, IDENTITY],
+    [CENTRAL, IN_PLACE, IDENTITY, COPIES],
     [
         ([("f(x - move)) / (2 * h)", "f(x)) / h")], "both sides"),
         ([("f(x + move)", "f(x)"), ("(2 * h)", "h")], "both sides"),
@@ -188,6 +246,10 @@ NUMERICAL = Exercise(
         ([("move.view(-1)[i] = h", "move += h")], "move at once"),
         (BY_ROW, "A whole row"),
         (NOT_PUT_BACK, "not put back"),
+        (ONE_COPY, "are still moved"),
+        (COPIES.replace("+= h", "= h").replace("-= h", "= -h"), "replaced by h"),
+        (COPIES.replace("    return", "        return"), "inside the loop"),
+        (COPIES.replace("x.clone()", "x.clone().view(-1)"), "of the shape of x"),
         (AUTOGRAD, "use f alone"),
         ([("= h\n", "= 1e-3\n"), ("2 * h", "2e-3")], "use f alone"),
         ([("return slopes", "return slopes.flatten()")], "in the shape of x"),
@@ -227,24 +289,64 @@ def hessian_times(f, x, v):
     return torch.autograd.functional.vhp(f, x, v)[1]
 """
 
+STILL_ADDED = """
+def hessian_times(f, x, v):
+    x = x.clone().requires_grad_()
+    f(x).backward(create_graph=True)
+    (x.grad @ v).backward()
+    return x.grad
+"""
+
+# A mark on a copy, and a derivative by what it was copied from.
+ORIGINAL = """
+def hessian_times(f, x, v):
+    z = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(f(z), z, create_graph=True)
+    (product,) = torch.autograd.grad((gradient * v).sum(), x)
+    return product
+"""
+UNPACKED = "gradient = torch.autograd.grad(f(x), x, create_graph=True)"
+SECOND = ("v).sum(), x)", "v).sum(), x, create_graph=True)")
+
 TIMES = Exercise(
     "hessian_times",
-    [PRODUCT, WITH_VECTOR, BY_BACKWARD, LIBRARY],
+    [
+        PRODUCT,
+        WITH_VECTOR,
+        BY_BACKWARD,
+        LIBRARY,
+        changed(PRODUCT, [SECOND]),  # it can be differentiated once more
+    ],
     [
         ([("return product", "return gradient.detach()")], "differentiate once more"),
         ([("(gradient * v)", "gradient")], "v is left out"),
-        ([(", create_graph=True", "")], "create_graph=True"),
-        ([(".requires_grad_()", "")], "lost a tensor"),
+        ([(", create_graph=True", "")], "first gradient needs create_graph=True"),
+        ([(", create_graph=True", ""), SECOND], "first gradient needs create_graph"),
+        ([("create_graph", "retain_graph")], "first gradient needs create_graph=True"),
+        ([(".requires_grad_()", "")], "the marked x"),
+        (ORIGINAL.replace("f(z)", "f(x)"), "the marked x"),
+        (ORIGINAL, "the very tensor"),
+        ([("f(x)", "f(x.detach())")], "the marked x"),
+        ([("(gradient,) = torch", "gradient = torch")], "returns a tuple"),
+        (
+            [("(gradient,) =", "gradient ="), ("(gradient * v).sum()", "gradient @ v")],
+            "returns a tuple",
+        ),
+        (
+            [("(gradient,) =", "gradient ="), ("(gradient * v)", "gradient")],
+            "returns a tuple",
+        ),
+        ([("return product", "return gradient * v")], "entry by entry"),
+        (STILL_ADDED, ".grad adds"),
         ([(".clone()", "")], "copy"),
         ([("return product", "return (gradient * v).detach()")], "entry by entry"),
         ([("return product", "return product @ v")], "one number"),
         ([("return product", "return (gradient @ v).detach()")], "one number"),
         ([("return product", "return product + gradient.detach()")], ".grad adds"),
         ([("return product", "")], "return, missing"),
-        ([("v).sum(), x)", "v).sum(), x, create_graph=True)")], "detached"),
         ([("return product", "return -product")], "once more by x"),
         ([("return product", "return (product,)")], "returns a tuple"),
-        ([("(gradient * v).sum()", "gradient * v")], "one number"),
+        ([("(gradient * v).sum()", "gradient * v")], "the sum of g * v"),
         (
             "def hessian_times(f, x, v):\n"
             "    return torch.autograd.functional.hessian(f, x) @ v\n",
@@ -335,8 +437,43 @@ def largest_curvature(f, x, v, steps=20):
             "length 1",
         ),
         ([("    return (v", "        return (v")], "inside the loop"),
+        (
+            [
+                (
+                    "        v = hessian_times(f, x, v)\n",
+                    "        u = hessian_times(f, x, v)\n",
+                ),
+                (
+                    "        v = v / (v @ v) ** 0.5\n",
+                    "        u = u / (u @ u) ** 0.5\n",
+                ),
+                ("(v @ hessian_times(f, x, v))", "(u @ hessian_times(f, x, u))"),
+            ],
+            "v stay the same",
+        ),
         ([(".clone()", "")], "copy"),
-        ([(", create_graph=True", "")], "create_graph=True"),
+        ([(", create_graph=True", "")], "H v is not right yet"),
+        ([("(gradient * v).sum()", "gradient * v")], "H v is not right yet"),
+        ([("(gradient,) =", "gradient =")], "H v is not right yet"),
+        ([("return product", "return gradient.detach()")], "H v is not right yet"),
+        ([("gradient * v", "gradient")], "H v is not right yet"),
+        (
+            [
+                (
+                    "return product",
+                    "return torch.autograd.functional.hessian(f, x).diag() * v",
+                )
+            ],
+            "H v is not right yet",
+        ),
+        (
+            [("return product", "return (gradient * v).detach()")],
+            "H v is not right yet",
+        ),
+        (
+            [("return product", "return product + gradient.detach()")],
+            "H v is not right yet",
+        ),
     ],
 )
 
