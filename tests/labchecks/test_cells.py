@@ -96,8 +96,8 @@ def test_a_name_that_is_misspelt_is_found_and_the_line_is_shown(cells):
 HINTS = {
     "backwards": ("AttributeError", "did you mean backward?"),
     "matmull": ("AttributeError", "did you mean matmul?"),
-    "twice": ("RuntimeError", "The loss is computed once only"),
-    "twice-minimal": ("RuntimeError", "The loss is computed once only"),
+    "twice": ("RuntimeError", "Compute the loss anew in each step"),
+    "twice-minimal": ("RuntimeError", "Compute the loss anew in each step"),
     "local": ("UnboundLocalError", "A name that a function assigns"),
 }
 
