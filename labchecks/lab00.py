@@ -165,13 +165,13 @@ def backward(rng, made_of):
     )
     otherwise += "after all of it has come in?"
     made = [
-        f"{'abcdefg'[i]} of {' and '.join('abcdefg'[p] for p, _ in pairs)}"
+        f"{'abcdefg'[i]} is made of {' and '.join('abcdefg'[p] for p, _ in pairs)}"
         for i, pairs in enumerate(slopes)
         if pairs
     ]
 
     def say(seen):
-        return f"{_named(seen)}, where {', '.join(made)} is made"
+        return f"{_named(seen)}, where {', '.join(made)}"
 
     judged = {"part": _gradients, "say": say, "told": _named(right), "where": CHAIN}
     return Case(right, slips, otherwise, (root,), **judged)
