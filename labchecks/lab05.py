@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from labchecks.cases import BOTH, Case, Cost, asked, cases, number_to_find
-from labchecks.follow import UNCLEARED, Descent, Training, of_loss
+from labchecks.follow import PARTLY, UNCLEARED, Descent, Training, of_loss
 from labchecks.predictions import predictions
 from labchecks.readers import STEP, Loss, Losses, Matrix, Numbers, Tensors
 from labchecks.student import Hint
@@ -17,6 +17,10 @@ BATCHES, CRAWL = "lab 05, Mini-batches", "lab 05, How fast is plain descent?"
 STRETCH = "lab 05, Divide the stretch out"
 COUNTS = "Return two counts: of (A @ B) @ z, and then of A @ (B @ z)."
 NO_HALF = Hint("The factor ½ is missing.", LOSS)
+TWICE = Hint(
+    "It is twice as long: is the factor ½ missing, or does 2 stand by lr?", LOSS
+)
+OVER = Hint("It is divided by the number of pictures twice: a mean is one once.", LOSS)
 SUM = Hint("The loss is the mean over the pictures, not their sum.", LOSS)
 PIXELS = Hint("The mean is over pictures alone: add up the pixels of each.", LOSS)
 ONE = "One number for the whole batch: take the mean over the pictures, too."
@@ -71,11 +75,11 @@ def _loss(images, size=None):
     return loss
 
 
-def _problem(rng, n, k, m):
+def _problem(rng, n, k, m, *, half=NO_HALF):
     """Draw A, B and images, with plain numbers all over; return their descent, too."""
     A, B = 0.5 * rng.normal(size=(n, k)), 0.5 * rng.normal(size=(k, n))
     images = rng.normal(size=(m, n))
-    slips = [(NO_HALF, 2), (SUM, m, 2 * m), (PIXELS, 1 / n, 2 / n)]
+    slips = [(half, 2), (SUM, m, 2 * m), (PIXELS, 1 / n, 2 / n), (OVER, 1 / m)]
     return A, B, images, Descent(("A", "B"), [A, B], _loss(images), slips)
 
 
@@ -88,7 +92,13 @@ def minibatch_loss(rng, n, k, m):
         dear = "A product with n × n entries is made, such as A @ B. Take B first: "
         dear = Hint(dear + "(images @ B.T) @ A.T.", COUNT)
         seen, expected = f"{{}} multiplications {size}", f"{cheap} multiplications"
-        return Cost(tuple(given), "multiplications", 2 * cheap, seen, expected, dear)
+        square = "A product with m × m entries is made, for its diagonal alone: square "
+        square = Hint(square + "the entries of the difference, and add.", COUNT)
+        of = "multiplications"
+        return [
+            Cost(tuple(given), of, 2 * cheap + m * m * n, seen, expected, dear),
+            Cost(tuple(given), of, 2 * cheap, seen, expected, square),
+        ]
     E, right = Z - Z @ B.T @ A.T, descent.value([A, B])
     size, lengths = np.linalg.norm(E), np.linalg.norm(E, axis=1)
 
@@ -115,7 +125,7 @@ def minibatch_loss(rng, n, k, m):
 @cases("5.3", TRAINED, sizes=[(6, 2, 10, 4), (5, 3, 7, 3)], dtypes=BOTH)
 def train_epoch(rng, n, k, m, size):
     """Follow train_epoch for one batch, then for three, and compare its losses."""
-    A, B, images, descent = _problem(rng, n, k, m)
+    A, B, images, descent = _problem(rng, n, k, m, half=TWICE)
     lr, batches = 0.02, np.split(images, range(size, m, size))
     whole, losses = _loss(images), [_loss(batch) for batch in batches]
     path = descent.path(lr, losses)
@@ -141,13 +151,15 @@ def train_epoch(rng, n, k, m, size):
 
     at_once = "That is one update for all pictures: update after each batch."
     first = "Only one update, by the first batch: is return in the loop?"
-    last = "Only one update, by the last batch: is it after the loop?"
+    last = "Only the last batch counts: is the update after the loop, or does each "
+    last += "batch start from the inputs again?"
     in_each = "Each update takes all pictures: use the batch in the loss."
     again = "Each update takes the first batch again: use the next one."
     order = "The batches come in another order: take the rows in turn."
     own = [_loss(batch, size) for batch in batches]
     ends = [
         (UNCLEARED, end(losses, keep=1)),
+        (PARTLY, end(losses, keep=(0, 1)), end(losses, keep=(1, 0))),
         (at_once, end([whole])),
         (first, end(losses[:1])),
         (last, end(losses[-1:])),
@@ -269,7 +281,8 @@ def scaled_step(rng, n, k, m):
     move = lr * G @ inverse(C)
     uphill = Hint("The step goes uphill: subtract.", STEP)
     plain = "That is a plain step: C⁻¹ is missing."
-    mean = "C is a mean over the pictures, as the loss is: divide both by m."
+    mean = "C is a mean over the pictures, as the loss is: divide YᵀY by m."
+    added = Hint("The loss is a sum here: take minibatch_loss, the mean.", LOSS)
     others = "That is (AᵀA)⁻¹: the codes play the part of V, so it is C⁻¹."
     encoder = "B is Aᵀ there: (AᵀA)⁻¹ is missing, as A is not orthonormal."
     entries = "Each entry is inverted by itself: C⁻¹ is the inverse of a matrix."
@@ -278,7 +291,8 @@ def scaled_step(rng, n, k, m):
         (uphill, A + move),
         (plain, A - lr * G),
         ("Multiply by C⁻¹, not by C.", A - lr * G @ C),
-        (mean, A - move / m, A - m * move, A - k / m * move),
+        (mean, A - move / m, A - k / m * move),
+        (added, A - m * move),
         (PIXELS, A - move / n, A - 2 * move / n),
         (NO_HALF, A - 2 * move),
         (others, A - lr * G @ inverse(A.T @ A)),

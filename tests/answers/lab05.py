@@ -64,6 +64,7 @@ def multiplications(n, k):
 )
 
 FORMULA = "((images - (images @ B.T) @ A.T) ** 2).sum() / (2 * len(images))"
+E = "(images - (images @ B.T) @ A.T)"
 LOSS = Exercise(
     "minibatch_loss",
     [
@@ -118,6 +119,11 @@ def minibatch_loss(A, B, images):
         ([("(images @ B.T) @ A.T", "images @ (A @ B).T")], "n × n entries"),
         ([("(images @ B.T) @ A.T", "images @ (B.T @ A.T)")], "n × n entries"),
         ([("(images @ B.T) @ A.T", "(A @ B @ images.T).T")], "n × n entries"),
+        (
+            [(FORMULA, f"torch.trace({E} @ ({E}).T) / (2 * len(images))")],
+            "m × m entries",
+        ),
+        ([("2 * len(images)", "2 * len(images) ** 2")], "pictures twice"),
         ([(".sum()", ".sum(dim=1)")], "One number for the whole batch"),
         ([("return", "return float("), ("images))", "images)))")], "without .item()"),
         ([("@ A.T", "@ A.detach().T")], "factor detached"),
@@ -191,6 +197,7 @@ SPLIT = "images.split(batch_size)"
 WINDOWS = "[images[i : i + batch_size] for i in range(len(images))]"
 BATCH, APPEND = "minibatch_loss(A, B, batch)", "losses.append(loss.item())"
 KEPT = "        losses.append(loss.item())\n"
+AGAIN = "A, B = (p.detach().clone().requires_grad_() for p in first)"
 CLEARED = "        A.grad = B.grad = None\n"
 LEAVES = "A.clone().requires_grad_(), B.clone().requires_grad_()"
 STEPS = "            A -= lr * A.grad\n            B -= lr * B.grad\n"
@@ -238,6 +245,17 @@ def train_epoch(A, B, images, *, batch_size, lr):
     ],
     [
         ([(CLEARED, "")], "not cleared"),
+        ([(CLEARED, "        A.grad = None\n")], "Only some gradients"),
+        ([(CLEARED, "        B.grad = None\n")], "Only some gradients"),
+        (
+            [
+                ("losses = []", "first, losses = (A, B), []"),
+                (f"        loss = {BATCH}", f"        {AGAIN}\n        loss = {BATCH}"),
+            ],
+            "start from the inputs again",
+        ),
+        ([("-= lr", "-= 2 * lr")], "twice as long"),
+        ([("-= lr", "-= lr / len(batch)")], "pictures twice"),
         ([("-= lr", "+= lr")], "uphill"),
         ([(LEAVES, "A.requires_grad_(), B.requires_grad_()")], "copy"),
         (
@@ -270,7 +288,7 @@ def train_epoch(A, B, images, *, batch_size, lr):
         ([(SPLIT, SPLIT + "[::-1]")], "another order"),
         ([(SPLIT, "images.split(1)")], "rows in a batch"),
         ([(SPLIT, "images.chunk(batch_size)")], "rows in a batch"),
-        ([("2 * len(images)", "len(images)")], "½ is missing"),
+        ([("2 * len(images)", "len(images)")], "factor ½ missing"),
         ([(".sum() / (2 * len(images))", ".mean() / 2")], "pixels of each"),
         ([("(2 * len(images))", "2")], "not their sum"),
         ([("            A -= lr * A.grad\n", "")], "A never moves"),
@@ -437,9 +455,13 @@ def scaled_step(A, images, lr):
         ([("A.detach() - lr", "A.detach() + lr")], "uphill"),
         ([(" @ torch.linalg.inv(C)", "")], "plain step"),
         ([("torch.linalg.inv(C)", "C")], "not by C"),
-        ([(" / len(images)\n    A", "\n    A")], "divide both by m"),
-        ([("(2 * len(images))", "2")], "divide both by m"),
-        ([(COVARIANCE, "codes.T @ codes / len(B)")], "divide both by m"),
+        ([(" / len(images)\n    A", "\n    A")], "divide YᵀY by m"),
+        ([("(2 * len(images))", "2")], "loss is a sum here"),
+        (
+            [(MEAN_LOSS, "training.autoencoder_loss(A, B, images.T)")],
+            "loss is a sum here",
+        ),
+        ([(COVARIANCE, "codes.T @ codes / len(B)")], "divide YᵀY by m"),
         ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean() / 2")], "pixels of each"),
         ([(MEAN_LOSS, "((images - codes @ A.T) ** 2).mean()")], "pixels of each"),
         ([("2 * len(images)", "len(images)")], "½ is missing"),
