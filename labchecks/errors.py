@@ -74,6 +74,10 @@ CAUSES = {
         "Zeros and ones that are floats are no index: make them True and False, "
         "mask == 1, or multiply by them."
     ),
+    r"'bool' object has no attribute": Hint(
+        "A comparison gave one True or False, so not two tensors were compared: "
+        "max(dim=…) returns a pair, and argmax gives the places alone."
+    ),
     r"bitwise_xor|type\(s\) for \^": Hint("^ is no power in Python: write ** 2."),
     r"differentiated Tensor.*(not require grad|not have been used)": UNMARKED,
     r"does not require grad": UNRECORDED,
@@ -84,7 +88,7 @@ CAUSES = {
     r"created only for scalar outputs": NO_SCALAR,
     r"[Tt]arget \d+ is out of bounds": Hint(
         "One class is missing: classes count from 0, so there is one more than the "
-        "largest target."
+        "largest target, and no fixed number of them."
     ),
     r"scalar type|same dtype|type: Float|dtype": DTYPES,
     r"numpy\(\) on Tensor that requires grad": DETACH,
@@ -92,9 +96,14 @@ CAUSES = {
         "inv and solve need a square matrix, and this one is not: compare with what "
         "the exercise names."
     ),
-    r"shapes? |size mismatch|dimension|size of tensor": Hint(
+    r"size of tensor .* must match": Hint(
+        "Two shapes do not fit, entry by entry: print both, and look for one that "
+        "is transposed, a * that should be @, or a sum or argmax along another dim."
+    ),
+    r"shapes? |size mismatch|dimension": Hint(
         "Two shapes do not fit: write the shape beside each factor, and look for a "
-        "matrix that is transposed or in the wrong place, or a * that should be @."
+        "matrix that is transposed, in the wrong place, or of the size of the lab's "
+        "data, not of what is handed in."
     ),
     r"^name '": Hint(
         "No cell that was run has made this name: is it misspelt, or was a cell "

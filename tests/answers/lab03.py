@@ -24,7 +24,7 @@ def mlp_train(data, targets, num_epochs=100, lr=0.01, generator=None):
 
 OPTIMISER = """
 def mlp_train(data, targets, num_epochs=100, lr=0.01, seed=None):
-    classes = len(targets.unique())
+    classes = 1 + int(max(targets))
     W1 = torch.nn.Parameter(torch.randn(data.shape[1], 12).to(data))
     W2 = torch.nn.Parameter(torch.randn(12, classes).to(data))
     b1 = torch.nn.Parameter(torch.zeros(1, 12).to(data))
@@ -204,6 +204,9 @@ TRAIN = Exercise(
             "bias is a vector",
         ),
         ([(" + 1\n", "\n")], "one more than"),
+        ([("int(targets.max()) + 1", "len(targets.unique())")], "one more than"),
+        ([("int(targets.max()) + 1", "3")], "no fixed number"),
+        ([("randn(inputs", "randn(4")], "size of the lab's"),
         ([(RETURN, "return tuple(params)")], "detached"),
         (
             [(RETURN, "return W1.detach(), W2.detach(), b1.detach(), b2.detach()")],
@@ -361,12 +364,33 @@ def evaluate(data, targets, *params):
         ),
         ([(" == ", " != ")], "wrong rows"),
         ([("loss.item()", "-loss.item()")], "sign of the loss"),
-        ([("dim=1", "dim=0")], "Two shapes"),
+        ([("dim=1", "dim=0")], "along another dim"),
+        ([("data @ W1", "data @ torch.zeros(4, 12).double()")], "size of the lab's"),
+        ([(".argmax(dim=1)", ".max(dim=1)")], "argmax gives the places"),
+        ([(".argmax(dim=1)", ".max(dim=1).values")], "argmax, the place"),
+        ([(".mean().item()", ".sum().item() // len(targets)")], "not //"),
+        *(
+            ([("loss.item()", f"round(loss.item(), {digits})")], "Do not round")
+            for digits in (2, 3, 4)
+        ),
+        (
+            [
+                (
+                    "right.double().mean().item()",
+                    "round(right.double().mean().item(), 2)",
+                )
+            ],
+            "Do not round",
+        ),
+        *(
+            ([("mean().item()", f"sum().item() / {rows}")], "number of rows is fixed")
+            for rows in (50, 100, 150)
+        ),
         ([("loss.item(), ", "")], "two numbers"),
         ([("loss.item()", "1.0986")], "mean of −log"),
         ([("loss.item()", "0.0")], "mean of −log"),
         ([("right.double().mean().item()", "1.0")], "largest logit"),
-        ([("right.double().mean().item()", "0.0")], "largest logit"),
+        ([("right.double().mean().item()", "0.0")], "the largest logit"),
         (
             [
                 (
