@@ -542,10 +542,10 @@ def test_a_thousand_lines_are_one_note():
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"), [(1, "3"), (333, "999"), (334, "more than 1000")]
+    ("lines", "said"), [(1, "4"), (249, "996"), (251, "more than 1000")]
 )
 def test_what_is_printed_is_counted_and_its_first_line_told(lines, said):
-    # The answer is called three times.
+    # The answer is called four times.
     (note,) = scores(f"for i in range({lines}): print('x' * 100)\n" + GOOD).notes
     assert f": {said} lines, the first: {'x' * 60!r}" in note
 
