@@ -69,7 +69,7 @@ def checks_of(lab):
 def questions(source):
     """Return the Questions of a graded cell, in order; predictions are not marked.
 
-    >>> questions("print(1)\\nchecks.largest_lr_factorisation(rate, A.T)")
+    >>> questions("checks.largest_lr_factorisation(rate, A.T)\\nchecks.outcome('b')")
     [Question(check='largest_lr_factorisation', answer='rate', given=('A.T',))]
     """
     asked = [
@@ -79,6 +79,7 @@ def questions(source):
         and isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == "checks"
+        and node.func.attr not in ("prediction", "outcome")
         and node.args
     ]
     return [Question(name, answer, tuple(given)) for name, answer, *given in asked]
