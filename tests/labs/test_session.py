@@ -116,12 +116,8 @@ class Session:
         }
         if verb == "lab":  # the other brings its workspace along
             env["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
-        for name in (
-            "TQDM_DISABLE",
-            "OMP_NUM_THREADS",
-            "LAB_VIEW",
-        ):  # as students have it
-            env.pop(name, None)
+        for name in "TQDM_DISABLE", "OMP_NUM_THREADS", "LAB_VIEW":
+            env.pop(name, None)  # as students have it
         options = f"{OPTIONS} --port={taken_port}"
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             options += " --allow-root"
@@ -286,10 +282,11 @@ def test_make_present_is_larger_and_has_nothing_beside_it(session, browser, tmp_
             size = "e => parseFloat(getComputedStyle(e).fontSize)"
             selectors = ".jp-MarkdownOutput > *", ".cm-line", ".lm-MenuBar-itemLabel"
             sizes[room] = [page.locator(s).first.evaluate(size) for s in selectors]
-        page.evaluate(RUN, [SECONDS, 4])
+        page.evaluate(RUN, [SECONDS, None])
         _, _, mine, figure, *_ = page.locator(".jp-Cell").all()
         assert mine.locator(".jp-OutputArea").inner_text().strip() == "projector"
         assert figure.locator("img").get_attribute("width") == "960"  # 1.5 * 640
+        assert page.locator(".widget-label").first.evaluate(size) == 1.5 * 13
         page.evaluate(SHUT_DOWN)
     finally:
         presenting.stop()
