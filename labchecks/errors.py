@@ -187,7 +187,8 @@ MISTAKES = (
         "torch.where(x > 0, x.sqrt(), 0.0).backward()\nx.grad.item()",
         "nan",
         "No error: the root has the slope ∞ at 0, the mask multiplies it by 0.",
-        "Mask before the root, not after it: torch.where(x > 0, x, 1.0).sqrt().",
+        "Mask before the root, too: torch.where(x > 0, "
+        "torch.where(x > 0, x, 1.0).sqrt(), 0.0).",
     ),
     Mistake(
         "w = torch.ones(2, requires_grad=True)\nw.numpy()",
