@@ -26,11 +26,13 @@ STOPS = Hint(
     "plateau, with another fall ahead: leave the stop out.",
     "lab 01, Two hundred starts at once",
 )
-RISES = "The loop ends where the loss rises, or keeps the best: take all the steps."
 TOGETHER = "Take both gradients before you update either parameter."
 DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise does."
 PARTLY = Hint("Only some gradients are cleared: clear that of each parameter.", CLEAR)
-EARLY = "The loop ends early, or the best is kept: all steps, and the last place."
+EARLY = (
+    "The loop ends early, perhaps where the loss rises, or keeps the best: take all "
+)
+EARLY += "the steps, and return the last place."
 
 
 class Descent(NamedTuple):
@@ -219,7 +221,7 @@ class Training(NamedTuple):
             if descent.value(path[1]) > descent.value(path[0]):
                 found, right = run(factor * self.lr, 3), listed(self.view(path[-1]))
                 seen = "less than three steps, where the loss rises"
-                expect(near(found, right, 1e-2), seen, "three steps", RISES)
+                expect(near(found, right, 1e-2), seen, "three steps", EARLY)
                 break
 
     def _of_lab(self, generator, dtype):

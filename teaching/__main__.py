@@ -75,20 +75,17 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m teaching")
     commands = parser.add_subparsers(required=True, metavar="command")
     default = "by default %(default)s"
-    command = commands.add_parser("build", help="build the handouts")
-    command.add_argument(
-        "--force", action="store_true", help="replace changed files, too; they are kept"
-    )
-    into = Path("handouts")
-    command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
-    command.set_defaults(run=build, nothing="Nothing was built")
-    command = commands.add_parser("site", help="build the site; runs the labs")
-    command.add_argument(
-        "--force", action="store_true", help="replace changed files, too; they are kept"
-    )
-    into = Path("site")
-    command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
-    command.set_defaults(run=site, nothing="Nothing was built")
+    forced = "replace changed files, too; they are kept"
+    for name, into, run, what in [
+        ("build", "handouts", build, "build the handouts"),
+        ("site", "site", site, "build the site; runs the labs"),
+    ]:
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--force", action="store_true", help=forced)
+        command.add_argument(
+            "--into", type=Path, default=Path(into), help=f"a folder, {default}"
+        )
+        command.set_defaults(run=run, nothing="Nothing was built")
     command = commands.add_parser("grade", help="mark a class; runs students' code")
     command.add_argument("submissions", type=Path, help="a folder")
     into = Path("handouts/marking")
