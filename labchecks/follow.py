@@ -31,8 +31,8 @@ DEFAULTS = "Give num_epochs and lr a value in the first line, as the exercise do
 PARTLY = Hint("Only some gradients are cleared: clear that of each parameter.", CLEAR)
 EARLY = (
     "The loop ends early, perhaps where the loss rises, or keeps the best: take all "
+    "the steps, and return the last place."
 )
-EARLY += "the steps, and return the last place."
 
 
 class Descent(NamedTuple):
