@@ -12,13 +12,14 @@ CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
 SITE_ARGS ?=
+RELEASE_ARGS ?=
 
 # Stored outputs have no progress bars and no sliders, and are those of the patches, also
 # where CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
 
 .PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
-.PHONY: class hub
+.PHONY: class hub release
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -71,6 +72,9 @@ class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (h
 
 hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do they fit?
 	"$(BIN)/python" -m tools.hub $(HUB_ARGS)
+
+release: handouts site  ## gather students' zip, sheets, guide, site, source in dist/
+	"$(BIN)/python" -m tools.release $(RELEASE_ARGS)
 
 NEEDED := pyproject.toml teaching/pyproject.toml $(CONSTRAINTS)
 
