@@ -13,13 +13,14 @@ HUB_ARGS ?=
 HANDOUTS_ARGS ?=
 SITE_ARGS ?=
 RELEASE_ARGS ?=
+WHEELS_ARGS ?=
 
 # Stored outputs have no progress bars and no sliders, and are those of the patches, also
 # where CIFAR-10 has been downloaded.
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
 
 .PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
-.PHONY: class hub release
+.PHONY: class hub release wheels
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -75,6 +76,9 @@ hub: .venv/hub  ## three students at once on a JupyterHub of this machine: do th
 
 release: handouts site  ## gather students' zip, sheets, guide, site, source in dist/
 	"$(BIN)/python" -m tools.release $(RELEASE_ARGS)
+
+wheels: .venv/lab  ## gather what a class needs to set up without a network, in wheels/
+	"$(BIN)/python" -m tools.wheels $(WHEELS_ARGS)
 
 NEEDED := pyproject.toml teaching/pyproject.toml $(CONSTRAINTS)
 

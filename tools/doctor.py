@@ -83,6 +83,9 @@ def needs():
         requirements = []
     for requirement in requirements:
         listed.append((requirement.name, lambda each=requirement: package(each)))
+    found, complaint = _run("tools/set_up.py", "wheels")
+    if found != "none":
+        listed.append(("set-up without a network", lambda: wheels(found, complaint)))
     return listed + [
         ("a gradient", gradient),
         ("what the labs import", imports),
@@ -187,6 +190,15 @@ def writing():
         cure = "Move the whole folder to where you may write (your documents), and "
         raise Missing(f"{folder}: {_line(error)}", cure + "set up there.") from None
     return str(folder)
+
+
+def wheels(found, complaint):
+    """Demand that wheels, where there are any, are whole."""
+    if found is None:
+        raise Missing(
+            complaint, "The labs run without: this matters for a set-up anew."
+        )
+    return found
 
 
 def room():
