@@ -66,7 +66,7 @@ def set_up(names, arguments):
         sys.stdout.flush()
         from_wheels = names == ["lab"] and wheels()
         if from_wheels:
-            print("From {}, without the network: {}.".format(WHEELS, from_wheels))
+            print("Without the network,", from_wheels)
             sys.stdout.flush()
         whole = WHOLE.exists()
         if not whole:
@@ -133,7 +133,7 @@ def wheels():
         if digest.hexdigest() != due:
             said = "{} is missing or damaged in {}: copy that folder again."
             sys.exit(said.format(name, WHEELS))
-    return "{} packages, as they were gathered".format(len(lines))
+    return " ".join([str(len(lines)), "wheels, all whole, in", str(WHEELS)])
 
 
 def install_from_wheels(arguments):

@@ -3,8 +3,8 @@
     python -m tools.wheels
     python -m tools.wheels --system windows --python 3.12
 
-The folder then holds a wheel of each package, in the version of ``constraints.txt``, and
-SHA256SUMS. ``make lab`` installs from it alone: see ``tools/set_up.py``.
+The folder then holds a wheel of each package, in the version of ``constraints.txt``,
+and SHA256SUMS. ``make lab`` installs from it alone: see ``tools/set_up.py``.
 """
 
 import argparse
@@ -28,9 +28,9 @@ SUMS = "SHA256SUMS"
 ABOUT = """These are the packages that the autograd labs need.
 
 Put this folder, under the name wheels, into the folder of the labs, or name it in the
-variable AUTOGRAD_LABS_WHEELS. Then set up as START-HERE.txt says: make lab installs from
-here alone, and asks no network. For each kind of machine there must be wheels, as in
-make wheels WHEELS_ARGS="--system windows --python 3.12".
+variable AUTOGRAD_LABS_WHEELS. Then set up as START-HERE.txt says: make lab installs
+from here alone, and asks no network. Each kind of machine needs wheels of its own; a
+teacher gathers them by make wheels WHEELS_ARGS="--system windows --python 3.12".
 """
 
 
@@ -41,17 +41,17 @@ class System(NamedTuple):
     markers: dict
 
 
-def _system(tags, *names):
+def _system(tags, names):
     keys = "sys_platform", "platform_system", "os_name", "platform_machine"
-    return System(tuple(tags), dict(zip(keys, names, strict=True)))
+    return System(tuple(tags), dict(zip(keys, names.split(), strict=True)))
 
 
 LINUX = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 16, -1)]
 LINUX += ["manylinux2014_x86_64"]  # the same as 2_17, in the words of before
 SYSTEMS = {
-    "linux": _system(LINUX, *"linux Linux posix x86_64".split()),
-    "macos": _system(["macosx_14_0_arm64"], *"darwin Darwin posix arm64".split()),
-    "windows": _system(["win_amd64"], *"win32 Windows nt AMD64".split()),
+    "linux": _system(LINUX, "linux Linux posix x86_64"),
+    "macos": _system(["macosx_14_0_arm64"], "darwin Darwin posix arm64"),
+    "windows": _system(["win_amd64"], "win32 Windows nt AMD64"),
 }
 
 
@@ -63,7 +63,7 @@ class Target(NamedTuple):
 
 
 def target(system=None, python=None):
-    """Return the Target of a system and a version of Python; by default, this machine's.
+    """Return the Target of a system and a Python; by default those of this machine.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def gather(folder, found, *, target, say=print):
 
 
 def read_sums(folder):
-    """Return {file name: SHA-256} of a folder's checksums; empty where there are none."""
+    """Return the checksums of a folder, {file name: SHA-256}; none may be there."""
     path = Path(folder) / SUMS
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return {name: due for due, name in (line.split("  ", 1) for line in lines)}

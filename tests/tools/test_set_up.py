@@ -1,5 +1,6 @@
 """Set-up survives: whatever broke off, the next verb repairs, and .venv stays alone."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -188,6 +189,88 @@ def test_a_python_with_a_space_in_its_path(pack):
     there.chmod(0o755)
     code, said = pack.make(["make", ".venv/lab", f"PYTHON={there}"])
     assert (code, said.count("installed 1")) == (0, 1), said
+
+
+# Wheels, for a set-up without a network
+
+
+@pytest.fixture
+def with_wheels(pack):
+    pack.env["PATH"] = os.pathsep.join(
+        [str(pack.root / "programs"), "/usr/bin", "/bin"]
+    )
+    gather(pack.root / "wheels")
+    return pack
+
+
+def gather(folder):
+    folder.mkdir()
+    (folder / "a.whl").write_bytes(b"wheel")
+    line = hashlib.sha256(b"wheel").hexdigest() + "  a.whl\n"
+    (folder / "SHA256SUMS").write_text(line)
+
+
+def test_from_wheels_alone_if_there_are_any(with_wheels):
+    code, said = with_wheels.make()
+    assert code == 0, said
+    wheels = with_wheels.root / "wheels"
+    assert f"Without the network, 1 wheels, all whole, in {wheels}" in said
+    assert f"--no-index --find-links {wheels} -c constraints.txt -e ." in said
+
+
+def test_wheels_can_lie_on_a_stick(pack, tmp_path):
+    stick = tmp_path / "a stick"
+    gather(stick)
+    pack.env["AUTOGRAD_LABS_WHEELS"] = str(stick)
+    code, said = pack.make()
+    assert (code, f"--find-links {stick}" in said) == (0, True), said
+    shutil.rmtree(stick)
+    pack.git_pull()
+    code, said = pack.make()
+    assert code != 0
+    assert f"AUTOGRAD_LABS_WHEELS must name a folder of wheels, got {stick}" in said
+
+
+def test_what_is_for_teachers_is_not_among_the_wheels(with_wheels):
+    shutil.copytree(ROOT / "teaching", with_wheels.root / "teaching")
+    command = ["make", ".venv/teach", f"PYTHON={sys.executable}"]
+    code, said = with_wheels.make(command)
+    assert (code, "--no-index" in said) == (0, False), said
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_damaged_wheels_are_named_and_not_installed(with_wheels, damage):
+    wheel = with_wheels.root / "wheels" / "a.whl"
+    wheel.write_bytes(b"whe") if damage == "cut" else wheel.unlink()
+    code, said = with_wheels.make()
+    assert code != 0
+    assert "a.whl is missing or damaged" in said
+    assert "installed" not in said
+
+
+def test_wheels_of_another_machine(with_wheels):
+    with_wheels.pip("echo 'ERROR: no torch' >&2; exit 1")
+    code, said = with_wheels.make()
+    assert code != 0
+    assert "The wheels don't do for this machine" in said
+    with_wheels.pip(WORKS)
+    with_wheels.make()
+    with_wheels.git_pull()
+    with_wheels.pip("echo 'ERROR: no torch' >&2; exit 1")
+    code, said = with_wheels.make()
+    assert (code, "Going on with what is there" in said) == (0, True), said
+
+
+def test_uv_installs_them_if_it_is_there(with_wheels):
+    uv = with_wheels.root / "programs" / "uv"
+    uv.parent.mkdir()
+    uv.write_text('#!/bin/sh\necho "uv: $*"\n')
+    uv.chmod(0o755)
+    code, said = with_wheels.make()
+    assert code == 0, said
+    python = with_wheels.root / ".venv" / "bin" / "python"
+    assert f"uv: pip install --no-config --python {python} --no-index" in said
+    assert "installed" not in said  # by pip
 
 
 @pytest.mark.slow
