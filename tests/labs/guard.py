@@ -64,11 +64,12 @@ ARROWS = {
         "__init__": set(),
         "__main__": {"teaching"},
         "labs": {"nbformat"},
+        "lesson": set(),
         "formulas": {"math_core", "nbconvert"},
         "execute_notebook": {"nbclient"},
         "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
-        | {"teaching.formulas", "teaching.labs"},
+        | {"labchecks", "teaching.formulas", "teaching.labs", "teaching.lesson"},
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
         | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
