@@ -28,7 +28,7 @@ class Question(NamedTuple):
 
 
 def seal(question):
-    """Return a Question as a text that nobody reads by chance.
+    """Return a Question, or another named tuple, as a text that nobody reads by chance.
 
     >>> unseal(seal(Question("ab", "b", {"a": "So it seems.", "b": "It is."}))).right
     'b'
@@ -37,9 +37,9 @@ def seal(question):
     return base64.b85encode(packed).decode()
 
 
-def unseal(sealed):
-    """Return the Question in what ``seal`` returns."""
-    return Question(*json.loads(zlib.decompress(base64.b85decode(sealed))))
+def unseal(sealed, made=Question):
+    """Return the Question, or what else was ``made``, in what ``seal`` returns."""
+    return made(*json.loads(zlib.decompress(base64.b85decode(sealed))))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,7 +93,7 @@ def predictions(lab, **sealed):
             return said(
                 question, "not begun. Write your choice in quotes, and run this."
             )
-        option = _meant(answer, options)
+        option = meant(answer, options)
         if option is None:
             seen = repr(answer)[:40] if isinstance(answer, str) else kind(answer)
             known = " or ".join(f'"{each}"' for each in options)
@@ -144,14 +144,14 @@ def _is_letter(option):
     return len(option) == 1 and option.isalpha()
 
 
-def _meant(answer, options):
+def meant(answer, options):
     """Return the option that an answer clearly stands for, or None.
 
-    >>> _meant(" (C) ", ["a", "b", "c"]), _meant("(a) above", ["a", "b"])
+    >>> meant(" (C) ", ["a", "b", "c"]), meant("(a) above", ["a", "b"])
     ('c', 'a')
-    >>> _meant(198, ["50", "100", "200"]), _meant("faster", ["a", "b"])
+    >>> meant(198, ["50", "100", "200"]), meant("faster", ["a", "b"])
     ('200', None)
-    >>> _meant("about 20", ["1000", "200", "20"]), _meant("c", ["1000", "200", "20"])
+    >>> meant("about 20", ["1000", "200", "20"]), meant("c", ["1000", "200", "20"])
     ('20', '20')
     """
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", str(answer).strip().lower())

@@ -1,4 +1,7 @@
-"""``python -m teaching``: what ``make handouts``, ``site`` and ``grade`` run."""
+"""``python -m teaching``: what ``make handouts``, ``site`` and ``grade`` run.
+
+``python -m teaching hunt 03`` seals the bugs of a hunt.
+"""
 
 import argparse
 import sys
@@ -67,6 +70,14 @@ def grade(arguments):
     return 1 if any(mark.failure for mark in done.marks.values()) else 0
 
 
+def hunt(arguments):
+    """Print the open bugs of a lab as the text that ``labchecks`` holds; return 0."""
+    from teaching import hunt
+
+    print(hunt.sealed(arguments.lab))
+    return 0
+
+
 def main(argv=None):
     """Run the command that the arguments name, and return its exit code, an int.
 
@@ -98,6 +109,9 @@ def main(argv=None):
     )
     command.add_argument("--memory", type=int, default=3072, help=f"MB, {default}")
     command.set_defaults(run=grade, nothing="Nothing was marked")
+    command = commands.add_parser("hunt", help="seal the bugs of a lab, for its checks")
+    command.add_argument("lab", help="its number, such as 03")
+    command.set_defaults(run=hunt, nothing="Nothing was sealed")
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)

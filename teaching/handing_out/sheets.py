@@ -68,6 +68,11 @@ class Piece(NamedTuple):
         """Whether the cell holds a prediction, which is not marked."""
         return "checks.prediction(" in self.source
 
+    @property
+    def is_hunt(self):
+        """Whether the cell shows a function with a bug: on paper that alone is seen."""
+        return "checks.hunt(" in self.source
+
 
 def sheet(notebook, *, solutions=False, folder="."):
     """Return a lab as a page of HTML, a str, complete in itself.
@@ -156,7 +161,9 @@ def _asked(piece, folder, choices):
     """Return the blocks of a piece on a student's sheet. What is folded is left out."""
     is_text = piece.cell.cell_type == "markdown"
     piece = piece._replace(source=FOLDED.sub("", piece.source))
-    if piece.is_prediction:
+    if piece.is_hunt:
+        blocks = []
+    elif piece.is_prediction:
         blocks = [_space(piece, PREDICTION, choices)]
     else:
         blocks = _shown(piece, folder)
@@ -173,7 +180,7 @@ def _asked(piece, folder, choices):
 
 def _worked(piece, folder):
     """Return the blocks of a piece on a sheet with solutions."""
-    blocks = _shown(piece, folder)
+    blocks = [] if piece.is_hunt else _shown(piece, folder)
     label = "Prediction" if piece.is_prediction else "Solution"
     solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
     blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]
@@ -212,7 +219,7 @@ def _space(piece, label, choices=()):
 
 def open_outputs(cell):
     """Return the outputs of a cell that students may see: a list, without verdicts."""
-    if set(re.findall(r"\bchecks\.(\w+)", cell.source)) - {"outcome"}:
+    if set(re.findall(r"\bchecks\.(\w+)", cell.source)) - {"outcome", "hunt"}:
         return []
     outputs = cell.get("outputs", [])
     texts = [output.get("data", {}).get("text/plain", "") for output in outputs]

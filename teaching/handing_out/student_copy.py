@@ -22,6 +22,7 @@ FUNCTION_STUB = "# YOUR CODE HERE ({title}), in place of the next line.\n"
 FUNCTION_STUB += "raise NotImplementedError"
 VALUE_STUB = "# YOUR ANSWER HERE ({title}). None means: no answer yet."
 PREDICTION_STUB = "# YOUR ANSWER HERE (your prediction), between the quotes above."
+NAME_STUB = "# YOUR NAME HERE, between the quotes above."
 TEXT_STUB = "*YOUR ANSWER HERE ({title}): double-click, and write in place of this line"
 TEXT_STUB += ". Ctrl-Enter when done.*"
 
@@ -93,6 +94,8 @@ def _clear(cell, title):
     stub = FUNCTION_STUB if in_function else VALUE_STUB
     if "checks.prediction(" in cell.source:
         stub = PREDICTION_STUB
+    if "checks.hunt(" in cell.source:
+        stub = NAME_STUB
     text = TEXT_STUB.format(title=title)
     steps = [
         ClearSolutions(code_stub={"python": stub.format(title=title)}, text_stub=text),

@@ -117,6 +117,7 @@ def test_each_exercise_has_enough_answers(check, exercise):
 @pytest.mark.parametrize("number", NUMBERS)
 def test_each_check_is_tested(number):
     found = {name for name, x in vars(LABS[number]).items() if hasattr(x, "stated")}
+    found.discard("bug_found")  # see test_hunts.py
     tested = importlib.import_module(f"tests.answers.lab{number}").EXERCISES
     assert {exercise.name for exercise in tested} == found
 

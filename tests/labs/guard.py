@@ -63,6 +63,8 @@ ARROWS = {
     "teaching": {
         "__init__": set(),
         "__main__": {"teaching"},
+        "hunt": {"labchecks.hunts", "labchecks.predictions"}
+        | {"teaching.labs", "teaching.lesson"},
         "labs": {"nbformat"},
         "lesson": set(),
         "formulas": {"math_core", "nbconvert"},
