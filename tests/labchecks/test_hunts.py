@@ -241,7 +241,9 @@ def test_an_answer_for_another_bug_is_wrong_whatever_the_seed(made):
 
 def test_a_hunt_is_in_the_table_of_exercises(made):
     made[1]([name_of("c"), 4, "c"])
-    assert verdicts.progress()["state"].to_dict() == {"Exercise 9.2, bug_found": "right"}
+    assert verdicts.progress()["state"].to_dict() == {
+        "Exercise 9.2, bug_found": "right"
+    }
 
 
 # --- The hunts of the labs -----------------------------------------------------------
