@@ -217,6 +217,15 @@ def test_a_bare_python_is_told_what_is_missing(monkeypatch, capsys):
     assert said.endswith("5 to mend.\n")
 
 
+def test_wheels_are_looked_at_if_there_are_any(monkeypatch, tmp_path):
+    assert "set-up without a network" not in dict(doctor.needs())
+    monkeypatch.setenv("AUTOGRAD_LABS_WHEELS", str(tmp_path))
+    with pytest.raises(doctor.Missing, match="must name a folder of wheels"):
+        dict(doctor.needs())["set-up without a network"]()
+    (tmp_path / "SHA256SUMS").write_text("")
+    assert "0 wheels, all whole" in doctor.wheels()
+
+
 def test_what_nobody_thought_of_does_not_stop_the_doctor(monkeypatch, capsys):
     def crash():
         raise RuntimeError("odd")

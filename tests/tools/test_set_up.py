@@ -241,7 +241,7 @@ def test_what_is_for_teachers_is_not_among_the_wheels(with_wheels):
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_damaged_wheels_are_named_and_not_installed(with_wheels, damage):
     wheel = with_wheels.root / "wheels" / "a.whl"
-    wheel.write_bytes(b"whe") if damage == "cut" else wheel.unlink()
+    wheel.write_bytes(b"cut") if damage == "cut" else wheel.unlink()
     code, said = with_wheels.make()
     assert code != 0
     assert "a.whl is missing or damaged" in said
