@@ -1,9 +1,10 @@
 """Break the helpers on purpose, and see whether the tests notice: ``make mutants``.
 
-A mutant is one room of ``labhelpers`` or ``labchecks`` with one small change, made by
-cosmic-ray: ``<`` for ``<=``, 2 for 1, a loop that never runs. Places in the source are
-drawn at random, all equally likely, and one change at each. The tests of the room run
-on a copy of the checkout; the checkout itself stays as it is.
+A mutant is one room of ``labhelpers``, ``labchecks`` or ``teaching`` with one small
+change, made by cosmic-ray: ``<`` for ``<=``, 2 for 1, a loop that never runs. Places in
+the source are drawn at random, as many in each package, all equally likely, and one
+change at each. The tests of the room run on a copy of the checkout; the checkout itself
+stays as it is. Of the teachers' rooms only tests run that aren't marked slow.
 """
 
 import argparse
@@ -15,10 +16,11 @@ import queue
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +31,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = "labhelpers", "labchecks"
+PACKAGES = "labhelpers", "labchecks", "teaching"
 LEFT_OUT = "test_facts.py"  # what the labs say, most of it by oracles; slow
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
 DULL = re.compile(
@@ -73,38 +75,38 @@ class Mutant(NamedTuple):
     source: str
 
 
-def tests_of(package, room):
+def rooms(package):
+    """Return the rooms of a package: paths from the top of the pack, without .py."""
+    paths = [p for p in sorted((ROOT / package).rglob("*.py")) if p.stem != "__init__"]
+    return [path.relative_to(ROOT).with_suffix("").as_posix() for path in paths]
+
+
+def tests_of(room):
     """Return the files of tests for a room, the short ones first.
 
     These are the files that import it, and those that import no room by name: they are
     for all. A room that no test imports has all the files of its package.
     """
+    package = room.split("/")[0]
     paths = (ROOT / "tests" / package).glob("test_*.py")
     paths = [path for path in paths if path.name != LEFT_OUT]
     paths = sorted(paths, key=lambda path: path.stat().st_size)
-    rooms = {path: imported(path, package) for path in paths}
-    if any(room in each for each in rooms.values()):
-        paths = [path for path in paths if room in rooms[path] or not rooms[path]]
+    found = {path: imported(path, package) for path in paths}
+    if any(room in each for each in found.values()):
+        paths = [path for path in paths if room in found[path] or not found[path]]
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
 def imported(path, package):
     """Return the rooms of a package that a file of Python imports by name."""
-    rooms = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == package:
-            rooms |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            rooms |= set((node.module or "").split(".")[1:])
-    return rooms & {path.stem for path in (ROOT / package).glob("*.py")}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return {name.replace(".", "/") for name in names} & set(rooms(package))
 
 
-TESTS = {
-    f"{package}/{path.stem}": tests_of(package, path.stem)
-    for package in PACKAGES
-    for path in sorted((ROOT / package).glob("*.py"))
-    if path.stem != "__init__"
-}
+TESTS = {room: tests_of(room) for package in PACKAGES for room in rooms(package)}
 
 
 def room_path(root, room):
@@ -142,12 +144,12 @@ def problems(source):
     return found
 
 
-def mutants(rng, size):
+def mutants(rng, size, chosen):
     """Yield so many mutants that Python can compile, at places drawn at random."""
     found = {}
-    for room in TESTS:
+    for room in chosen:
         found |= places(room)
-    print(f"{len(found)} places in {len(TESTS)} rooms", flush=True)
+    print(f"{len(found)} places in {len(chosen)} rooms", flush=True)
     drawn = 0
     for place in rng.sample(sorted(found), len(found)):
         room, _kind, (line, _column) = place
@@ -166,12 +168,13 @@ def mutants(rng, size):
 
 
 def copy_checkout(target):
-    skip = shutil.ignore_patterns("__pycache__")
-    for folder in *PACKAGES, "notebooks", "tests", "tools":
-        shutil.copytree(ROOT / folder, target / folder, ignore=skip)
-    for name in "pyproject.toml", "pytest.ini", "data/iris.csv":
-        (target / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, target / name)
+    """Copy what git knows of, as it is now."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    found = subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")
+    for name in filter(None, found):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
 
 
 def passes(checkout, room, timeout):
@@ -192,6 +195,8 @@ def run_tests(checkout, room):
     os.chdir(checkout)
     sys.path.insert(0, str(checkout))
     options = ["-x", "-p", "no:cacheprovider"]
+    if room.startswith("teaching"):
+        options += ["-m", "not slow"]
     # IMPORTED has been imported without pytest's leave.
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     sys.exit(pytest.main([*options, f"{room}.py", *TESTS[room]]))
@@ -231,39 +236,52 @@ def show(mutant):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=150, help="mutants (150)")
+    parser.add_argument("--size", type=int, default=150, help="a package (150)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument("--least", type=float, default=90, help="percent to kill (90)")
+    parser.add_argument("--rooms", default="", help="whose path begins so (all)")
     options = parser.parse_args()
     os.environ.update(ENVIRONMENT)
     if FORKS:
         PROCESSES.set_forkserver_preload(IMPORTED)
-    sample = list(mutants(random.Random(options.seed), options.size))
+    rng, sample = random.Random(options.seed), []
+    for package in PACKAGES:
+        chosen = [room for room in rooms(package) if room.startswith(options.rooms)]
+        sample += mutants(rng, options.size, chosen)
+    if not sample:
+        sys.exit(f"--rooms must begin a path such as labhelpers, got {options.rooms!r}")
     with tempfile.TemporaryDirectory() as folder:
         checkouts = queue.SimpleQueue()
         for number in range(options.jobs):
             checkout = Path(folder, str(number))
             copy_checkout(checkout)
             checkouts.put(checkout)
-        killed = 0
+        drawn, killed = Counter(), Counter()
         with ThreadPoolExecutor(options.jobs) as pool:
-            rooms = sorted({mutant.room for mutant in sample})
-            found = pool.map(lambda room: time_limit(room, checkouts), rooms)
-            limits = dict(zip(rooms, found))
+            changed = sorted({mutant.room for mutant in sample})
+            found = pool.map(lambda room: time_limit(room, checkouts), changed)
+            limits = dict(zip(changed, found))
             verdicts = pool.map(
                 lambda m: survives(m, checkouts, limits[m.room]), sample
             )
             for mutant, survived in zip(sample, verdicts):
-                killed += not survived
+                package = mutant.room.split("/")[0]
+                drawn[package] += 1
+                killed[package] += not survived
                 if survived:
                     show(mutant)
                 else:
                     print(".", end="", flush=True)
-    percent = 100 * killed / len(sample)
-    print(f"\n\n{killed} of {len(sample)} mutants killed ({percent:.1f} %), ", end="")
-    print(f"{len(sample) - killed} survived. Seed {options.seed}.")
-    sys.exit(percent < options.least)
+    print("\n")
+    for package in drawn:
+        percent = 100 * killed[package] / drawn[package]
+        print(
+            f"{package}: {killed[package]} of {drawn[package]} mutants killed", end=""
+        )
+        print(f" ({percent:.1f} %)")
+    print(f"Seed {options.seed}.")
+    sys.exit(any(100 * killed[p] < options.least * drawn[p] for p in drawn))
 
 
 if __name__ == "__main__":

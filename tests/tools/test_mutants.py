@@ -10,9 +10,9 @@ mutants = pytest.importorskip("tools.mutants", exc_type=ImportError)
 def test_every_room_is_found_with_its_tests():
     wanted = {
         path.relative_to(ROOT).with_suffix("").as_posix()
-        for package in ("labhelpers", "labchecks")
-        for path in (ROOT / package).iterdir()
-        if path.suffix == ".py" and path.name != "__init__.py"
+        for package in ("labhelpers", "labchecks", "teaching")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
     }
     assert set(mutants.TESTS) == wanted
     for room, tests in mutants.TESTS.items():
@@ -28,3 +28,14 @@ def test_a_room_has_the_tests_that_import_it_and_those_for_all():
     assert f"{folder}signatures.py" in linalg
     assert f"{folder}plots.py" not in linalg
     assert len(mutants.TESTS["labhelpers/_require"]) > len(linalg)
+
+
+def test_a_room_in_a_folder_has_its_tests_too():
+    assert mutants.TESTS["teaching/handing_out/leaks"] == [
+        path
+        for path in mutants.TESTS["teaching/handing_out/leaks"]
+        if "leaks" in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    folder = "tests/teaching/test_"
+    assert f"{folder}submissions.py" in mutants.TESTS["teaching/marking/submissions"]
+    assert f"{folder}pdf.py" not in mutants.TESTS["teaching/marking/submissions"]
