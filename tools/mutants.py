@@ -156,10 +156,10 @@ def mutants(rng, size, chosen):
         name, occurrence = rng.choice(found[place])
         operator = cosmic_ray.plugins.get_operator(name)()
         source = room_path(ROOT, room).read_text(encoding="utf-8")
-        source = mutate_code(source, operator, occurrence)
         try:
+            source = mutate_code(source, operator, occurrence)
             compile(source, room, "exec")
-        except SyntaxError:
+        except (AttributeError, SyntaxError):  # the first: `except a.B`, not foreseen
             continue
         yield Mutant(room, line, name.removeprefix("core/"), source)
         drawn += 1

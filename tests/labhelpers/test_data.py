@@ -191,3 +191,11 @@ def test_a_tensor_of_rows_is_an_array_of_rows(rows):
 def test_nothing_depends_on_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert data.load_iris().features.shape == (150, 4)
+
+
+def test_all_seeds_draw_patches_of_their_own():
+    drawn = [
+        data.photo_patches(3, seed=5 + step).pixels for step in (0, 2**32, 2**62)
+    ]
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])

@@ -452,3 +452,15 @@ def test_a_rotation_needs_equal_shapes():
 def test_the_exact_answers_do_without_torch():
     code = "import sys, labhelpers.linalg; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_axes_of_a_large_moment_hang_on_no_global_generator():
+    rows = np.random.default_rng(0).normal(size=(50, 30))
+    moment = rows.T @ rows
+    found = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        found.append(linalg.principal_components(moment, 3))
+        assert np.random.random() == np.random.RandomState(seed).random()  # noqa: NPY002
+    for one, other in zip(*found):
+        assert np.array_equal(one, other)
