@@ -161,8 +161,8 @@ def _read(answer, notes):
 def plain(name):
     """Return what counts of a name: letters and digits, with a blank between words.
 
-    >>> plain("  Ada  LOVELÀCE "), plain(123456), plain(None)
-    ('ada lovelace', '123456', '')
+    >>> plain("  Grace  HÒPPER "), plain(123456), plain(None)
+    ('grace hopper', '123456', '')
     """
     if not isinstance(name, str | int) or isinstance(name, bool):
         return ""

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from labchecks.cases import BOTH, Case, asked, cases
 from labchecks.follow import Descent, Drawn, Training
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import Numbers, Tensors, expect, shape_of
 from labchecks.student import Hint
@@ -41,6 +42,8 @@ SCALED = "Take data as they are handed in: scaling them is done outside."
 FLOATS = Hint("Return Python floats: .item() makes one of a tensor.", ENTROPY)
 SHAPES = "Shapes: W1 (inputs, 12), b1 (12,), W2 (12, classes), b2 (classes,)."
 TWO = "Return two numbers: the loss, then the accuracy."
+EVERY = Hint("From each row one entry: that of its own target.", ENTROPY)
+GUESSED = Hint("It is −log p of the target's class, not of the guess.", ENTROPY)
 ROUNDED = "Do not round: return the numbers as they are."
 PARTS = Numbers("(loss, accuracy)", "each part", TWO)
 
@@ -164,6 +167,12 @@ def mlp_train(rng, n, inputs, classes, apart=False):
     return Training((X, y), descent, lr, steps, drawn=start)
 
 
+hunt, bug_found = bug_hunt(
+    "3.2",
+    "c-oy++iu)85dD?GzC=Q0#oi`GvVeiMKp*m26!3#%6qGo-Vl0shlInK9q#x8D%UrlxH7OD#HY`J&;mnycXGV`3i+jMo%s88jl{MKkkWD;bP7OTVHPF%D!<PPU>)m?~^z(khzrSOiqlY{oOlUmxF{E^ZKF4r8gYi~OX)qBX>>-9zq7##W528B^xz#`#ba2+9hkM8&_Cp(SoCOX1Oeo+7f>EpE7!EEcax6E<zGeG%G5>iatGc!Pn!-L$=I_e7>HZoeaf};rf7F~N8h^lQL|+vK>UtsLspTrGa{Vx4N|>&B$m!D*rtjxy`ZGCIi~s#4UftR-cOzEye*#BkmEpB6<5UrXOQ3SFY2b152XQMkxTIt@LiduBj(x~2`HJiMeC2+LkVAlxaed2$G?{Uf3%`auNLx=a_(QvSB7~1WlHse3t);UZ!}6oM<KTuaSTOsHQIhhN7Jf7R0JC=)I`o#jNJ&)UKu*We^w>ZO1)~VWy8RwwBT76u0!X$A2(qe>@=V5xG})k_Ulq*%r!m1Nk8NRBfwu6DTv_*y8q6#RF$KSYVfHpsJt^Zc2}mDQKhO^>xCB%K!SCiwgNX4A#~3=(xzXh_*nmmFy}p9`lEQE61t~YOm>|xcI0+}6*glN&<kL?1<<acJbi|CX4-t^5?njf-ioVyk7p@9Q9c`jQg#euGqI0%n^Gww3W0+QL(SSDi7nvz^J!)}3Eyb<pa`)NzEw%l^H3TnNlC+h}5Pk(dy)m{Avpo>`-C03*!Jc2F>w;roB3cL@Mb<km^xuE@>F24#NM2O;X>k2;U3L`NqKRL?-kR$^SYhwAFHWaOX}MYVTR8@g`4r+aVda(yt&I*MP=f^W4rmr4o=l`^=+IFSX=WiY!=B3plb(}wltY%H74w^d`D;rm&9rggCEVTKGICR7MeXGl(<$U=oaf}qKdYFyqYsLsDR<N%K3AbBp@fwhcVM>VRF=W=WuTGZ>39D7aF(H<OgJjz0$JWkF|*GqmWvwm5OF1X!n*7c)i=!rr3zG)p_^oI(JHjJ1zK6zpKR%7y~CFUC!4b9>iQvUsNA&_qs7?5!w{s2s&L(2M-v4|#lf#%hMH(24RG+w3VwR}2qbcnwE",
+)
+
+
 @cases("3.2", _floats, sizes=[(8, 3, 5, 3, 5), (10, 2, 4, 4, 3)], dtypes=BOTH[:1])
 def evaluate(rng, n, inputs, hidden, classes, hits):
     """Compare evaluate with the formulas, on two small networks."""
@@ -172,6 +181,7 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
     W1, b1, W2, b2 = params
     Z = np.maximum(data @ W1 + b1, 0) @ W2 + b2
     y = (Z.argmax(axis=1) + (np.arange(n) >= hits)) % classes
+    log_p = Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
     book, right = _descent(data, y, params), hits / n
     loss, no_b1, no_b2 = book.value(params), 0 * b1, 0 * b2
     networks = [W1, no_b1, W2, no_b2], [W1, b1, W2, no_b2], [W1, no_b1, W2, b2]
@@ -181,6 +191,8 @@ def evaluate(rng, n, inputs, hidden, classes, hits):
         (NO_BIAS, *map(book.value, networks)),
         ("The sign of the loss is lost: it is −log p.", -loss),
         ("They come back in the wrong order.", right),
+        (EVERY, -log_p[:, y].mean()),
+        (GUESSED, -log_p.max(axis=1).mean()),
         (ROUNDED, *(round(loss, digits) for digits in (2, 3, 4))),
     ]
     fixed = [hits / rows for rows in (50, 100, 150)]

@@ -5,6 +5,7 @@ import html
 import json
 import re
 
+from teaching import hunt, labs, lesson
 from teaching.labs import SOLUTION
 
 # Shorter lines and sentences, such as `else:` and "In the formula:", are anywhere.
@@ -15,7 +16,8 @@ def secrets(notebooks, helpers):
     """Return the lines that only solutions have, a dict of str: where it is from.
 
     Of written answers each sentence counts as a line, and of code with a comment also
-    the code alone.
+    the code alone. What the teacher's file of a lab says is secret, too: answers,
+    rubric, and the lines and reasons of all bugs.
 
     Parameters
     ----------
@@ -34,7 +36,9 @@ def secrets(notebooks, helpers):
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
             lines |= dict.fromkeys(_solution_lines(cell), f"{name}.ipynb, {cell.id}")
-    open_lines = shown(notebooks)
+        place = f"lessons/{labs.number(name)}.toml"
+        lines |= dict.fromkeys(_lesson_lines(name, notebook), place)
+    open_lines = _given(notebooks)
     return {
         line: where
         for line, where in lines.items()
@@ -58,13 +62,19 @@ def refuse(notebooks, files):
 
 def shown(notebooks):
     """Return those lines of solutions that a code cell shows to everybody: a set."""
-    given, solved = set(), set()
-    for notebook in notebooks.values():
-        for cell in notebook.cells:
-            solved.update(_solution_lines(cell))
-            if cell.cell_type == "code":
-                given.update(map(str.strip, SOLUTION.sub("", cell.source).splitlines()))
-    return given & solved
+    cells = [cell for notebook in notebooks.values() for cell in notebook.cells]
+    return _given(notebooks) & set().union(*map(_solution_lines, cells))
+
+
+def _given(notebooks):
+    """Return the lines of code that everybody sees, a set."""
+    return {
+        line.strip()
+        for notebook in notebooks.values()
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for line in SOLUTION.sub("", cell.source).splitlines()
+    }
 
 
 def found(lines, content):
@@ -92,9 +102,28 @@ def _solution_lines(cell):
     if cell.cell_type == "code":
         lines += [re.sub(r"\s+#.*", "", line) for line in lines]
     else:
-        parts = [each for line in lines for each in re.split(r"(?<=[.:;?!])\s", line)]
-        lines += [part for part in parts if len(part) >= SHORTEST_SENTENCE]
+        lines += _sentences(lines)
     return {line.strip() for line in lines if len(line.strip()) >= SHORTEST}
+
+
+def _lesson_lines(lab, notebook):
+    """Return what only the teacher has of a lab, sentence by sentence, a set."""
+    found = lesson.read(labs.number(lab))
+    texts = [each.answer for each in found.expect]
+    texts += [line for lines in found.rubric.values() for line in lines]
+    lines = set()
+    if found.hunt:
+        pools = [hunt.pool(notebook, found.hunt, held=held) for held in (False, True)]
+        bugs = [bug for pool in pools for bug in pool.bugs]
+        texts += [bug.why for bug in bugs]
+        lines = {b.text.strip() for b in bugs if len(b.text.strip()) >= SHORTEST}
+    return lines.union(_sentences(texts))
+
+
+def _sentences(texts):
+    """Return the sentences in texts that are long enough to count, a list."""
+    parts = [part for text in texts for part in re.split(r"(?<=[.:;?!])\s", text)]
+    return [part.strip() for part in parts if len(part.strip()) >= SHORTEST_SENTENCE]
 
 
 def _strings(value):

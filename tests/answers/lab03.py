@@ -1,7 +1,10 @@
 """Answers to the exercises of lab 03."""
 
 import numpy as np
+import pytest
+import torch
 
+from labhelpers import data, training
 from tests.answers import Exercise
 
 LOOP = """
@@ -281,6 +284,14 @@ def evaluate(data, targets, W1, b1, W2, b2, digits=4):
     return [loss.double().numpy()[()], right.item() / len(targets)]
 """,
         """
+def evaluate(data, targets, W1, b1, W2, b2):
+    hidden = torch.relu(data @ W1 + b1)
+    log_p = (hidden @ W2 + b2).log_softmax(dim=1)
+    loss = -log_p[torch.arange(len(targets)), targets].mean()
+    accuracy = (log_p.argmax(dim=1) == targets).double().mean()
+    return loss.item(), accuracy.item()
+""",
+        """
 def evaluate(data, targets, *params):
     logits = training.mlp_logits(data, *params)
     loss = training.cross_entropy(logits, targets)
@@ -338,6 +349,8 @@ def evaluate(data, targets, *params):
             [(CROSS, "torch.nn.functional.nll_loss(logits.log_softmax(0), targets)")],
             "along each row",
         ),
+        ([(CROSS, "-logits.log_softmax(1)[:, targets].mean()")], "its own target"),
+        ([(CROSS, "-logits.log_softmax(1).amax(1).mean()")], "not of the guess"),
         ([("loss.item()", "loss.item() / len(data)")], "mean already"),
         ([("right.double()", "right")], "True or False"),
         ([(CROSS, "((logits - torch.eye(len(b2))[targets]) ** 2).mean()")], "squared"),
@@ -423,4 +436,28 @@ GRADIENT = Exercise(
     ],
 )
 
+
+def _seen(wrong, right):
+    """Compare what both return of the lab's validation rows: loss, then accuracy.
+
+    Both are those of the lab's cells "split" and "yours-ours".
+    """
+    iris = data.load_iris()
+    draw = torch.Generator().manual_seed(1)
+    order = torch.rand(2000, 150, generator=draw, dtype=torch.float64).argsort(dim=-1)
+    X, y = torch.tensor(iris.features), torch.tensor(iris.labels)
+    train, valid = order[0, :100], order[0, 100:]
+    X = (X - X[train].mean(dim=0)) / X[train].std(dim=0)
+    run = training.train_mlp(X[train], y[train], num_epochs=100, lr=0.01, seed=0)
+    found, wanted = (f(X[valid], y[valid], *run.params) for f in (wrong, right))
+    assert wanted == pytest.approx((0.8228, 0.64), abs=5e-5)  # as the task says
+    return [float(np.sign(round(a - b, 9))) for a, b in zip(found, wanted)]
+
+
+SYMPTOMS = {
+    "a": lambda wrong, right: _seen(wrong, right) in ([0, 1], [0, -1]),
+    "b": lambda wrong, right: _seen(wrong, right) == [1, 0],
+    "c": lambda wrong, right: _seen(wrong, right) == [-1, 0],
+    "d": lambda wrong, right: 0 not in _seen(wrong, right),
+}
 EXERCISES = [TRAIN, EVALUATE, GRADIENT]

@@ -71,7 +71,8 @@ ARROWS = {
         "execute_notebook": {"nbclient"},
         "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
-        | {"labchecks", "teaching.formulas", "teaching.labs", "teaching.lesson"},
+        | {"labchecks", "teaching.formulas", "teaching.hunt", "teaching.labs"}
+        | {"teaching.lesson"},
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
         | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}

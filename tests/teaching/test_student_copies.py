@@ -16,7 +16,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from teaching import labs
+from teaching import labs, lesson
 from teaching.execute_notebook import execute
 from teaching.handing_out import leaks, students_zip
 from teaching.handing_out.handouts import student_files, written
@@ -35,6 +35,7 @@ HELPERS = "\n".join(
 EVERY = list(LABS) if os.environ.get("EVERY_COPY") else []
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 GRADED = {"schema_version": 3, "grade": False, "locked": False, "task": False}
+STUB = r"# YOUR ((CODE|ANSWER) HERE \(.+\)|NAME HERE, between the quotes above\.)"
 PROGRESS = """
 import json
 print(json.dumps(checks.progress()["state"].to_dict()))
@@ -81,7 +82,7 @@ def test_a_copy_is_the_lab_without_its_solutions(name):
         if not pieces(worked):
             assert cell.source == worked.source
         elif cell.cell_type == "code":
-            assert re.search(r"# YOUR (CODE|ANSWER) HERE \(.+\)", stub(worked, cell))
+            assert re.search(STUB, stub(worked, cell))
             ast.parse(cell.source)
         else:
             assert stub(worked, cell).startswith("*YOUR ANSWER HERE (Question ")
@@ -93,7 +94,7 @@ def test_a_stub_names_the_exercise_above_it(name):
     for worked, cell in pairs(name):
         if numbers := re.findall(r"(?:Exercise|Question) [\d.]+b?(?= ·)", cell.source):
             heading = numbers[-1]
-        elif pieces(worked):
+        elif pieces(worked) and "checks.hunt(" not in cell.source:
             asked = "your prediction" if "prediction(" in cell.source else heading
             assert f"HERE ({asked})" in cell.source
 
@@ -293,6 +294,46 @@ def test_a_sentence_of_a_written_answer_and_code_without_its_comment_are_secret(
     assert any(line.startswith("The floor is the sum") for line in lines)
 
 
+@pytest.mark.parametrize("name", LABS)
+def test_what_only_the_teacher_has_is_secret(name):
+    """Answers, rubric, and of the hunt all lines that are wrong, and all reasons."""
+    found = lesson.read(name[:2])
+    texts = [each.answer for each in found.expect]
+    texts += [line for lines in found.rubric.values() for line in lines]
+    texts += [bug.why for bug in found.hunt.bugs] if found.hunt else []
+    lines = leaks.secrets({name[:-6]: LABS[name]}, HELPERS)
+    for text in texts:
+        assert any(line in text for line in lines), text
+    (solution,) = [
+        pieces(cell)[1].split("\n")
+        for cell in LABS[name].cells
+        if found.hunt and cell.id == found.hunt.cell
+    ] or [[]]
+    for bug in found.hunt.bugs if found.hunt else ():
+        (line,) = [line for line in solution if bug.old in line]
+        assert line.replace(bug.old, bug.new).strip() in lines, bug
+
+
+def test_a_bug_that_stays_with_the_teacher_stops_the_build(monkeypatch):
+    (held, *_) = [bug for bug in lesson.read("03").hunt.bugs if bug.held]
+    original, spoil = students_zip.contents, {}
+    monkeypatch.setattr(students_zip, "contents", lambda *a: original(*a) | spoil)
+    for told in f"hidden = {held.new}", held.why:
+        spoil["START-HERE.txt"] = f"One of them is: {told} That is it.".encode()
+        with pytest.raises(ValueError, match=r"START-HERE.txt .*lessons/03.toml"):
+            student_files(WORKED, {})
+
+
+def test_the_zip_says_nowhere_whose_bug_is_which(monkeypatch):
+    """It is the same whoever asks for it, and names nobody who hunts."""
+    for user in "ada", "grace":
+        monkeypatch.setenv("JUPYTERHUB_USER", user)
+        assert student_files(WORKED, written(student_copies(WORKED))) == FILES
+    names = ["Ada Lovelace", "ada lovelace", "adalovelace"]  # of the worked labs
+    for name, content in FILES.items():
+        assert leaks.found(names, content) == [], name
+
+
 def test_a_leak_stops_the_build(monkeypatch, tmp_path):
     page = tmp_path / students_zip.PAGE
     page.write_text("Tip: return (U @ V.T).detach()")
@@ -339,7 +380,10 @@ def test_a_copy_without_answers_runs_to_its_end_and_calls_nobody(name, tmp_path)
     notebook, notes = copy.deepcopy(COPIES[name]), tmp_path / "notes"
     spied = os.pathsep.join([str(ROOT / "tests" / "labs" / "spy"), str(ROOT)])
     states = run(notebook, PYTHONPATH=spied, SPY_NOTES=str(notes))
-    assert set(states.values()) == {"not begun"}
+    hunts = any("checks.hunt(" in cell.source for cell in COPIES[name].cells)
+    # A function is not checked before its bug is found.
+    assert list(states.values()).count("not checked") == hunts
+    assert set(states.values()) <= {"not begun", "not checked"}
     said = [shown(out) for cell in notebook.cells for out in cell.get("outputs", [])]
     goes_on = [text for text in said if "the lab goes on with training." in text]
     written = [c for c in COPIES[name].cells if "the lab goes on with" in c.source]
@@ -364,7 +408,7 @@ def test_with_its_solutions_put_back_every_check_passes(name):
     states = run(filled(name, lambda worked, solution: solution))
     assert set(states.values()) == {"right"}
     asked = [cell.source for cell in LABS[name].cells if "checks." in cell.source]
-    calls = r"checks\.(?!progress|prediction|outcome)\w+\([\[\w]+"
+    calls = r"checks\.(?!progress|prediction|outcome|hunt)\w+\([\[\w]+"
     asked = set(re.findall(calls, "\n".join(asked)))
     assert len(states) == len(asked)
 
