@@ -17,7 +17,7 @@ def secrets(notebooks, helpers):
 
     Of written answers each sentence counts as a line, and of code with a comment also
     the code alone. What the teacher's file of a lab says is secret, too: answers,
-    rubric, and the lines and reasons of all bugs.
+    rubric, and the lines and reasons of all bugs. What a hunt shows is open.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def secrets(notebooks, helpers):
             lines |= dict.fromkeys(_solution_lines(cell), f"{name}.ipynb, {cell.id}")
         place = f"lessons/{labs.number(name)}.toml"
         lines |= dict.fromkeys(_lesson_lines(name, notebook), place)
-    open_lines = _given(notebooks)
+    open_lines = _given(notebooks) | _hunted(notebooks)
     return {
         line: where
         for line, where in lines.items()
@@ -104,6 +104,20 @@ def _solution_lines(cell):
     else:
         lines += _sentences(lines)
     return {line.strip() for line in lines if len(line.strip()) >= SHORTEST}
+
+
+def _hunted(notebooks):
+    """Return the lines that hunts show, a bug among them: a set."""
+    outputs = [
+        output.get("data", {}).get("text/plain", "")
+        for notebook in notebooks.values()
+        for cell in notebook.cells
+        if "checks.hunt(" in cell.source
+        for output in cell.get("outputs", [])
+    ]
+    return {
+        re.sub(r"^ *\d+ +", "", line) for text in outputs for line in text.splitlines()
+    }
 
 
 def _lesson_lines(lab, notebook):

@@ -70,7 +70,7 @@ class Piece(NamedTuple):
 
     @property
     def is_hunt(self):
-        """Whether the cell shows a function with a bug: on paper that alone is seen."""
+        """Whether the cell shows a function with a bug, which is drawn for a name."""
         return "checks.hunt(" in self.source
 
 
@@ -180,7 +180,7 @@ def _asked(piece, folder, choices):
 
 def _worked(piece, folder):
     """Return the blocks of a piece on a sheet with solutions."""
-    blocks = [] if piece.is_hunt else _shown(piece, folder)
+    blocks = _shown(piece, folder)
     label = "Prediction" if piece.is_prediction else "Solution"
     solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
     blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]

@@ -66,9 +66,32 @@ def leaks(lab, page):
     return [secret for secret in secrets if secret in shown], secrets
 
 
+def hunted(lab):
+    """Return what a lab's hunt shows: a function, but for one line as it should be."""
+    return "\n".join(
+        output.data["text/plain"]
+        for cell in lab.cells
+        if "checks.hunt(" in cell.source
+        for output in cell.outputs
+    )
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_students_see_no_line_of_a_solution(pages, lab):
-    assert leaks(LABS[lab], pages[f"{lab}_student.html"])[0] == []
+    found, _ = leaks(LABS[lab], pages[f"{lab}_student.html"])
+    assert [line for line in found if line not in hunted(LABS[lab])] == []
+
+
+@pytest.mark.parametrize("lab", [lab for lab in LABS if hunted(LABS[lab])])
+def test_a_hunt_shows_its_function_and_leaves_space_for_what_is_found(pages, lab):
+    page = soup_of(pages[f"{lab}_student.html"])
+    (shown,) = [pre for pre in page("pre") if "(a) " in pre.get_text()]
+    assert shown.get_text() == hunted(LABS[lab])
+    (space,) = shown.find_parent("section").select(".space")
+    assert len(space.select(".rule")) >= 8
+    given = shown.find_next("pre").get_text()
+    assert "line = None" in given
+    assert "Ada" not in given
 
 
 @pytest.mark.parametrize("lab", LABS)
