@@ -42,7 +42,7 @@ def secrets(notebooks, helpers):
     return {
         line: where
         for line, where in lines.items()
-        if line not in open_lines and line not in helpers
+        if line not in helpers and not any(line in each for each in open_lines)
     }
 
 
