@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from labchecks import lab02, lab05
+from labchecks import hunts, lab02, lab05
 from teaching.marking import mark_class, remote_answer, values
 from tests import ROOT, answers
 
@@ -215,3 +215,60 @@ def test_an_error_within_checks_is_not_taken_for_missing_checks(monkeypatch):
     monkeypatch.setattr(remote_answer, "importlib", fake)
     with pytest.raises(ModuleNotFoundError, match="scipy"):
         remote_answer.checks_of("01_factorisation")
+
+
+# --- Bug hunts -----------------------------------------------------------------------
+
+FOUND_FIRST = "checks.bug_found([name, line, symptom]) and checks.evaluate(evaluate)"
+
+
+@pytest.mark.parametrize("form", ["{}", "check = {}\ncheck", "checks.strict({})"])
+def test_of_a_hunt_both_checks_are_asked_in_their_order(form):
+    asked = [
+        question
+        for question in remote_answer.questions(form.format(FOUND_FIRST))
+        if question.check != "strict"
+    ]
+    assert asked == [
+        remote_answer.Question("bug_found", "[name, line, symptom]", ()),
+        remote_answer.Question("evaluate", "evaluate", ()),
+    ]
+
+
+def hunted(**names):
+    """Return which checks of lab 03's hunt pass, asked as if from elsewhere."""
+    lab = remote_answer.checks_of("03_mlp_iris")
+    return [
+        bool(
+            remote_answer.judge(
+                Here(**names),
+                getattr(lab, question.check),
+                question,
+                (),
+                seeds=(11, 12),
+                seconds=60,
+            )
+        )
+        for question in remote_answer.questions(FOUND_FIRST)
+    ]
+
+
+def test_a_hunt_is_right_if_line_symptom_and_function_are():
+    pool = remote_answer.checks_of("03_mlp_iris").hunt.pool
+    name = "Ada Lovelace"
+    bug = hunts.drawn("3", hunts.plain(name), pool.bugs)
+    right, wrong = (
+        answers.written("\n".join(lines) + "\n")
+        for lines in (pool.code.split("\n"), pool.lines(bug))
+    )
+    found = {"name": name, "line": bug.line, "symptom": bug.symptom, "evaluate": right}
+    other = next(letter for letter in "abcd" if letter != bug.symptom)
+    assert hunted(**found) == [True, True]
+    assert hunted(**found | {"line": f"Line {bug.line}"}) == [True, True]
+    assert hunted(**found | {"line": bug.line - 1}) == [False, True]
+    assert hunted(**found | {"symptom": other}) == [False, True]
+    assert hunted(**found | {"name": ""}) == [False, True]
+    assert hunted(**found | {"name": object()}) == [False, True]
+    assert hunted(**found | {"line": np.int64(bug.line)}) == [True, True]
+    assert hunted(**found | {"evaluate": wrong}) == [True, False]
+    assert hunted() == [False, False]
