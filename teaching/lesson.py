@@ -49,11 +49,14 @@ class Lesson(NamedTuple):
     Attributes
     ----------
     objectives : tuple of tuple of str
-        For each bullet of "What you will learn", its exercises and questions.
+        For each bullet of "What you will learn", its exercises and questions, such as
+        "3.2b", and perhaps predictions, "Predict: softmax twice".
     cut_for_45, cut_for_90 : tuple of str
-        Parts of the lab to leave out in so many minutes.
+        What to leave out in so many minutes: "Exercise 3.2", "Question 3.2b",
+        "Predict: …", or a section, which is its text and its predictions, without its
+        exercises.
     second_half : str
-        The part with which the second of two sessions begins.
+        Where the second of two sessions begins, one of the same names.
     expect : tuple of Expect
     rubric : dict of str to tuple of str
         For each written answer, what each of its points is given for.

@@ -6,13 +6,21 @@ from typing import NamedTuple
 import nbformat
 
 from teaching import labs
-from teaching.handing_out import careful_writing, leaks, pdf, sheets, students_zip
+from teaching.handing_out import (
+    careful_writing,
+    guide,
+    leaks,
+    pdf,
+    sheets,
+    students_zip,
+)
 from teaching.handing_out.student_copy import student_copies
 
 ZIP = "autograd-labs-student.zip"
 NO_PDF = """
 No PDFs, since {error}
-The HTML sheets in print/ can also be opened in any browser and printed from there."""
+The HTML pages in print/ and teacher/ can also be opened in any browser and printed
+from there."""
 
 
 class Built(NamedTuple):
@@ -37,19 +45,23 @@ def build(worked, into, *, force=False):
     Raises
     ------
     ValueError
-        If a lab can't be cut or printed, or if a solution leaks; nothing is written.
+        If a lab can't be cut or printed, if a teacher's file doesn't fit its lab, or if
+        a solution leaks; nothing is written.
     """
     copies = written(student_copies(worked))
     files = {f"student/{name}": content for name, content in copies.items()}
     for name, content in copies.items():  # of nbgrader, see nbgrader_config.py
         files[f"course/source/{Path(name).stem}/{name}"] = content
     files[ZIP] = students_zip.pack(student_files(worked, copies))
-    pages = sheets.pages(worked, folder=labs.NOTEBOOKS)
-    files |= {f"print/{name}": page.encode() for name, page in pages.items()}
+    pages = {
+        f"{where}/{name}": page
+        for where, made in (("print", sheets), ("teacher", guide))
+        for name, page in made.pages(worked, folder=labs.NOTEBOOKS).items()
+    }
+    files |= {name: page.encode() for name, page in pages.items()}
     no_pdf = ""
     try:
-        printed = pdf.print_all(pages)
-        files |= {f"print/{name}": content for name, content in printed.items()}
+        files |= pdf.print_all(pages)
     except pdf.NoBrowser as error:
         no_pdf = NO_PDF.format(error=error)
     return Built(careful_writing.write(into, files, force=force), no_pdf)

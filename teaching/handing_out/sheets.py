@@ -257,10 +257,10 @@ def _figure(output):
 def _template():
     loader = jinja2.PackageLoader("teaching.handing_out", "")
     environment = jinja2.Environment(loader=loader, autoescape=True)
-    environment.filters["css"] = _css_string
+    environment.filters["css"] = css_string
     return environment.get_template("sheet.html.j2")
 
 
-def _css_string(text):
+def css_string(text):
     """Return text as a string of CSS that can stand in a <style>."""
     return Markup('"' + "".join(f"\\{ord(c):06x}" for c in text) + '"')

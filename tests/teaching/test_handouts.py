@@ -170,7 +170,8 @@ def test_everybody_may_read_what_is_built(built):
 @pytest.fixture
 def quick(monkeypatch):
     """Leave the sheets out: other tests build them."""
-    monkeypatch.setattr(handouts.sheets, "pages", lambda worked, folder: {})
+    for made in handouts.sheets, handouts.guide:
+        monkeypatch.setattr(made, "pages", lambda worked, folder: {})
     monkeypatch.setattr(handouts.pdf, "print_all", lambda pages: {})
 
 

@@ -1,8 +1,13 @@
-"""A teacher's file of a lab is read whole, or refused by the name of file and key."""
+"""A teacher's file of a lab is read whole, or refused, and fits its lab."""
 
 import pytest
 
-from teaching import lesson
+from teaching import labs, lesson
+from teaching.handing_out import guide
+from teaching.handing_out.outline import outline
+
+OUTLINES = {labs.number(name): outline(lab) for name, lab in labs.read().items()}
+WRITTEN = [path.stem for path in sorted(lesson.LESSONS.glob("*.toml"))]
 
 WHOLE = """
 objectives = [["3.1"], ["3.1", "3.2b"]]
@@ -84,6 +89,58 @@ def test_what_is_of_another_form_is_refused_by_name(tmp_path, old, new, said):
         read(tmp_path, WHOLE.replace(old, new))
 
 
-def test_each_lesson_of_the_pack_can_be_read():
-    for path in lesson.LESSONS.glob("*.toml"):
-        assert lesson.read(path.stem) != lesson.Lesson()
+def misfits(lab, plan):
+    """Return what of a lesson doesn't fit the outline of its lab, a list of str."""
+    tasks = {task.number for task in lab.tasks}
+    known = tasks | {vote.name for vote in lab.votes if vote.name}
+    named = {name for names in plan.objectives for name in names}
+    written = {task.number: task.points for task in lab.tasks if task.is_written}
+    found = [f"no objective names {name}" for name in sorted(tasks - named)]
+    found += [f"objectives: the lab has no {name}" for name in sorted(named - known)]
+    if len(plan.objectives) != len(lab.objectives) or not all(plan.objectives):
+        found.append(f"objectives: {len(lab.objectives)} bullets, each with something")
+    if {name: len(lines) for name, lines in plan.rubric.items()} != written:
+        found.append(f"rubric: a line for each point of {written}")
+    if not all(
+        each.startswith("1: ") for lines in plan.rubric.values() for each in lines
+    ):
+        found.append("rubric: each line begins with 1:")
+    if len(plan.expect) != 3:
+        found.append(f"expect: three questions, not {len(plan.expect)}")
+    try:
+        ways = {way.name: way.lengths for way in guide.schedules(lab, plan)}
+    except ValueError as error:
+        return [*found, str(error)]
+    if list(ways) != list(guide.SCHEDULES):
+        found.append(f"plan: for {', '.join(guide.SCHEDULES)}")
+    for name, lengths in ways.items():
+        most = 90 if name == "90 minutes" else 45
+        if max(lengths) > most or len(lengths) != 1 + name.startswith("2"):
+            found.append(f"plan: {name} has {lengths} minutes")
+    return found
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+def test_a_lesson_fits_its_lab(number):
+    assert misfits(OUTLINES[number], lesson.read(number)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"objectives": ()}, "no objective names 3.1"),
+        ({"objectives": (("3.1", "3.9"),) * 4}, "objectives: the lab has no 3.9"),
+        ({"objectives": (("3.1",),) * 3}, "objectives: 4 bullets"),
+        ({"rubric": {"3.2b": ("1: all",)}}, "rubric: a line for each point"),
+        ({"expect": ()}, "expect: three questions, not 0"),
+        ({"cut_for_45": ()}, "plan: for 45 minutes, 90 minutes, 2 × 45"),
+        ({"cut_for_45": ("Exercise 3.1",)}, "plan: 45 minutes has"),
+        ({"cut_for_45": ("Exercise 3.9",)}, "must name a part of the lab, got 'Exerc"),
+        ({"second_half": "Summary"}, "plan: 2 × 45 minutes has"),
+        ({"second_half": "What?"}, "must name a part of the lab, got 'What?'"),
+        ({"cut_for_90": ("Opening",), "second_half": "Opening"}, "can't begin with"),
+    ],
+)
+def test_what_does_not_fit_is_seen(change, said):
+    found = misfits(OUTLINES["03"], lesson.read("03")._replace(**change))
+    assert any(said in each for each in found), found

@@ -21,9 +21,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from teaching import __main__ as command
-from teaching import labs
+from teaching import labs, lesson
 from teaching.execute_notebook import execute
-from teaching.handing_out import careful_writing, html_of
+from teaching.handing_out import careful_writing, html_of, leaks
 from teaching.site import build, frames, lab_page, page
 
 LABS = labs.read()
@@ -139,6 +139,18 @@ def test_no_file_of_the_students_edition_has_a_line_of_a_solution(built):
         leaking = {path: built[f"{build.FOLDER}{path}"]}
         with pytest.raises(ValueError, match=f"^{path} holds a line of a solution"):
             build.refuse(LABS, leaking)
+
+
+def test_no_file_of_the_students_edition_has_what_only_a_teachers_file_has(built):
+    lines = [
+        line
+        for lab in LABS
+        for each in lesson.read(labs.number(lab)).expect
+        for line in each.answer.strip().split("\n")
+    ]
+    assert lines
+    for name, content in built.items():
+        assert name.startswith(build.FOLDER) or leaks.found(lines, content) == [], name
 
 
 @pytest.fixture

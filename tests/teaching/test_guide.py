@@ -1,0 +1,279 @@
+"""The teacher's guide: on the clock, with all that is tested, and for nobody else."""
+
+import copy
+import functools
+import importlib
+import re
+
+import numpy as np
+import pypdfium2
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from labchecks.student import Hint
+from teaching import labs, lesson
+from teaching.handing_out import guide, handouts, leaks, pdf, students_zip
+from teaching.handing_out.outline import Task, Text, Vote, outline, timed
+from teaching.handing_out.student_copy import student_copies
+from tests import ROOT
+
+WORKED = labs.read()
+EACH = pytest.mark.parametrize("name", WORKED)
+
+
+@functools.cache
+def pages():
+    return guide.pages(WORKED)
+
+
+@functools.cache
+def text_of(name):
+    """Return what a guide says, formulas aside, with single blanks."""
+    soup = BeautifulSoup(re.sub('base64,[^"]{200,}', "", pages()[name]), "html.parser")
+    return " ".join(soup.main.get_text(" ").split())
+
+
+def dense(text):
+    return re.sub(r"\s", "", text)
+
+
+def checks_of(name):
+    return importlib.import_module(f"labchecks.lab{labs.number(name)}")
+
+
+# --- On the clock --------------------------------------------------------------------
+
+
+@EACH
+def test_minutes_are_those_that_the_lab_states(name):
+    notebook = WORKED[name]
+    source = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    (reading,) = re.findall(r"(\d+) minutes to read", source)
+    tasks = re.findall(r"^## (?:Exercise|Question) [\d.b]+ · (\d+) min", source, re.M)
+    votes = len(re.findall(r"\*\*Predict[.,]", source))
+    lab = outline(notebook)
+    assert len(lab.tasks) == len(tasks)
+    assert len(lab.votes) == votes
+    assert lab.minutes == int(reading) + sum(map(int, tasks)) + 2 * votes
+
+
+@EACH
+def test_points_are_those_of_the_graded_cells(name):
+    cells = [cell.metadata.get("nbgrader", {}) for cell in WORKED[name].cells]
+    points = [about["points"] for about in cells if about.get("grade")]
+    assert [task.points for task in outline(WORKED[name]).tasks] == points
+
+
+def lab_of(*sources):
+    head = "# 07 A lab\n\n**Time.** 10 minutes to read, and 9 for the exercises."
+    return outline(new_notebook(cells=list(map(new_markdown_cell, [head, *sources]))))
+
+
+TASK = "## Exercise 7.1 · 9 min · ★☆☆\n\nWrite it."
+PREDICT = "### Predict: what comes\n\n**Predict, then run.** Up or down?"
+
+
+def test_a_lab_is_cut_into_its_parts():
+    lab = lab_of("## One\n\nsome words", PREDICT, "It is up.", "## Two\n\nmore", TASK)
+    kinds = [(type(part), part.section, part.name) for part in lab.parts]
+    vote, task = "Predict: what comes", "Exercise 7.1"
+    assert kinds == [
+        (Text, "Opening", "Opening"),
+        (Text, "One", "One"),
+        (Vote, "One", vote),
+        (Text, "One", ""),
+        (Text, "Two", "Two"),
+        (Task, "Two", task),
+    ]
+    assert lab.votes[0].question == "Up or down?"
+    assert lab.votes[0].after == "It is up."
+
+
+def test_a_section_that_is_cut_keeps_its_exercises():
+    lab = lab_of("## One\n\nsome words", PREDICT, TASK, "## Two\n\nmore")
+    spans = timed(lab, cut=["One"])
+    stay = [lab.parts[i].name for i in spans]
+    assert stay == ["Opening", "Exercise 7.1", "Two"]
+    clock = [(span.begin, span.end) for span in spans.values()]
+    assert clock[0][0] == 0
+    assert all(end == begin for (_, end), (begin, _) in zip(clock, clock[1:]))
+    spans = timed(lab, cut=["Exercise 7.1", "Predict: what comes"])
+    assert [lab.parts[i].name for i in spans if lab.parts[i].name] == [
+        "Opening",
+        "One",
+        "Two",
+    ]
+
+
+def test_a_second_session_has_a_clock_of_its_own():
+    lab = lab_of("## One\n\nsome words", TASK, "## Two\n\nmore")
+    spans = timed(lab, second_half="Exercise 7.1")
+    assert [span.session for span in spans.values()] == [0, 0, 1, 1]
+    assert [span.begin for span in spans.values()][2] == 0
+    ends = sum(max(s.end for s in spans.values() if s.session == n) for n in (0, 1))
+    assert ends == lab.minutes == 19
+
+
+def test_a_lab_without_its_minutes_is_named():
+    notebook = copy.deepcopy(WORKED["03_mlp_iris"])
+    notebook.cells[0].source = notebook.cells[0].source.replace("minutes to", "min. to")
+    with pytest.raises(ValueError, match="guide of 03_x: the first cell .* must say"):
+        guide.pages({"03_x": notebook})
+
+
+# --- All that is tested is in it -----------------------------------------------------
+
+
+@EACH
+def test_each_reason_is_in_it_and_the_right_option_is_marked(name):
+    soup = BeautifulSoup(pages()[f"{name}.html"], "html.parser")
+    questions = checks_of(name).prediction.questions
+    rights = [row.th.get_text() for row in soup.select("tr.right")]
+    assert sorted(rights) == sorted(f"{q.right} ✓" for q in questions.values())
+    for question in questions.values():
+        for reason in question.reasons.values():
+            assert " ".join(reason.split()) in text_of(f"{name}.html")
+
+
+def test_each_hint_that_a_check_has_is_in_it():
+    missing, count = [], 0
+    for name in WORKED:
+        tested = importlib.import_module(f"tests.answers.lab{labs.number(name)}")
+        for exercise in tested.EXERCISES:
+            check = getattr(checks_of(name), exercise.name)
+            rng = np.random.default_rng(7)
+            for _, items in check.stated(rng, exercise.given):
+                for hint in [hint for item in items for _, hint, _ in item.known()]:
+                    text = hint.text if isinstance(hint, Hint) else hint
+                    count += 1
+                    if " ".join(text.split()) not in text_of(f"{name}.html"):
+                        missing.append((exercise.name, text))
+    assert count > 400
+    assert missing == []
+
+
+def test_an_answer_that_is_a_number_stands_beside_what_the_check_says_to_it():
+    check = checks_of("03_mlp_iris").predicted_gradient
+    said = {slip.says: slip.answers for slip in guide.slips(check)}
+    (text,) = [text for text in said if "gradient of b1" in text]
+    assert said[text] == "4.182"
+
+
+@EACH
+def test_each_solution_is_in_it(name):
+    shown = dense(text_of(f"{name}.html"))
+    for cell in WORKED[name].cells:
+        if "checks.prediction(" in cell.source or cell.cell_type != "code":
+            continue
+        for solution in labs.SOLUTION.findall(cell.source):
+            for line in map(dense, solution.splitlines()):
+                assert line in shown
+
+
+@EACH
+def test_each_question_to_recall_has_its_answer(name):
+    both = guide.recall(WORKED[name])
+    asked = re.findall(r"^\d\. ", WORKED[name].cells[-1].source, re.M)
+    assert 2 * len(both) == len(asked)
+    assert all(re.search(r"[.?]$", text) for pair in both for text in pair)
+
+
+def test_a_glossary_has_terms_and_no_phrases():
+    found = dict(guide.glossary(WORKED["03_mlp_iris"]))
+    assert found["softmax"].startswith("The **softmax** turns a row $z$")
+    assert "weights, biases" in found
+    told = " ".join(found)
+    assert "Predict" not in told
+    assert "Answer" not in told
+
+
+@pytest.mark.parametrize("number", [p.stem for p in lesson.LESSONS.glob("*.toml")])
+def test_the_teachers_own_file_is_in_it(number):
+    (name,) = [name for name in WORKED if labs.number(name) == number]
+    shown = dense(text_of(f"{name}.html"))
+    for line in secrets(number):
+        plain = re.sub(r"[`*]", "", re.sub(r"^1: ", "", line))
+        for piece in re.split(r"\$.+?\$", plain):
+            assert dense(piece) in shown
+    assert "left out" in text_of(f"{name}.html")
+
+
+def test_a_lab_without_a_lesson_gets_a_guide():
+    page = guide.guide(WORKED["03_mlp_iris"], lesson.Lesson(), checks_of("03_mlp_iris"))
+    assert "Exercise 3.1" in page
+    assert "Students ask" not in page
+
+
+def test_the_overview_has_every_objective_and_every_exercise():
+    soup = BeautifulSoup(pages()["index.html"], "html.parser")
+    links = {link["href"] for link in soup.select("a")}
+    assert links == {f"{name}.html" for name in WORKED}
+    tables = iter(soup.select("table.grid"))
+    for name, notebook in WORKED.items():
+        plan, lab = lesson.read(labs.number(name)), outline(notebook)
+        if plan.objectives:
+            head, *rows = next(tables).select("tr")
+            numbers = [task.number for task in lab.tasks]
+            assert [th.get_text() for th in head.select("th")[1:]] == numbers
+            shown = [[td.get_text() for td in row.select("td")] for row in rows]
+            assert shown == [
+                ["●" if number in names else "" for number in numbers]
+                for names in plan.objectives
+            ]
+            assert all(any(column) for column in zip(*shown))
+    assert next(tables, None) is None
+
+
+# --- And for nobody else -------------------------------------------------------------
+
+
+def secrets(number):
+    """Return the longer texts that only a teacher's file has, a list."""
+    plan = lesson.read(number)
+    texts = [text for each in plan.expect for text in each]
+    texts += [line for lines in plan.rubric.values() for line in lines]
+    return [
+        line.strip() for text in texts for line in text.split("\n") if len(line) > 30
+    ]
+
+
+def test_students_get_nothing_of_it():
+    lines = [line for lab in WORKED for line in secrets(labs.number(lab))]
+    assert lines
+    copies = handouts.written(student_copies(WORKED))
+    files = students_zip.contents(ROOT, copies)
+    assert [name for name in files if "teach" in name or "lesson" in name] == []
+    for content in files.values():
+        assert leaks.found(lines, content) == []
+    assert leaks.found(lines, pages()["03_mlp_iris.html"].encode()) != []
+
+
+# --- As pages ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tab(chromium):
+    context = chromium.new_context(offline=True)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["03_mlp_iris.html", "index.html"])
+def test_axe_has_no_complaint(tab, name):
+    tab.set_content(pages()[name])
+    found = Axe().run(tab).response["violations"]
+    assert [each["id"] for each in found] == []
+
+
+def test_it_prints_on_a_few_pages_and_nothing_is_cut_off(chromium):
+    data = pdf.print_page(chromium, pages()["03_mlp_iris.html"])
+    document = pypdfium2.PdfDocument(data)
+    assert 4 <= len(document) <= 12
+    for page in document:
+        grey = page.render(scale=1, grayscale=True).to_numpy().squeeze()
+        assert (grey[:, :45] > 250).all()
+        assert (grey[:, -45:] > 250).all()
+        assert (grey[45:-60] < 128).any()
+    document.close()
