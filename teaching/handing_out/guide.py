@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from labchecks.cases import Case
 from labchecks.student import Hint
-from teaching import labs, lesson
+from teaching import hunt, labs, lesson
 from teaching.handing_out import fonts, html_of, sheets
 from teaching.handing_out.outline import Text, Vote, outline, timed
 
@@ -124,6 +124,7 @@ def guide(notebook, plan, checks, *, folder=labs.NOTEBOOKS):
         lines=lines(lab, ways),
         votes=[(vote, questions(checks).get(vote.key)) for vote in lab.votes],
         tasks=[(task, *_answered(task, checks)) for task in lab.tasks],
+        hunts=_hunts(notebook, plan),
         recall=recall(notebook),
         glossary=glossary(notebook),
         folder=folder,
@@ -262,6 +263,13 @@ def _solution(source):
     return "\n\n".join(labs.SOLUTION.findall(source)).removeprefix("**Answer.** ")
 
 
+def _hunts(notebook, plan):
+    """Return the bugs of a lab's hunt, those for students and those held: two Pools."""
+    if not plan.hunt:
+        return []
+    return [hunt.pool(notebook, plan.hunt, held=held) for held in (False, True)]
+
+
 # --- What the notebook says ----------------------------------------------------------
 
 
@@ -324,7 +332,11 @@ def _environment():
     environment.lstrip_blocks = True
     environment.filters |= {"md": _markdown, "line": _line, "code": html_of.code}
     environment.filters |= {"ask": _asked, "vote": lambda t: HOW_TO_VOTE.sub("", t)}
-    environment.filters |= {"zip": zip, "css": sheets.css_string}
+    environment.filters |= {
+        "numbered": _numbered_code,
+        "zip": zip,
+        "css": sheets.css_string,
+    }
     return environment
 
 
@@ -338,6 +350,10 @@ def _line(context, text):
     """Return Markdown of one paragraph as HTML, without the paragraph."""
     html = html_of.text(" ".join(text.split()), folder=context["folder"]).strip()
     return Markup(html.removeprefix("<p>").removesuffix("</p>"))
+
+
+def _numbered_code(lines):
+    return html_of.code("\n".join(f"{i:2}  {line}" for i, line in enumerate(lines, 1)))
 
 
 def _asked(task):
