@@ -24,6 +24,7 @@ SLOW = (
     "tests/teaching/test_pdf.py",
     "tests/tools/test_bench.py",
     "tests/teaching/test_handouts.py",
+    "tests/teaching/test_guide.py",
     "tests/labs/test_render.py",
     "tests/tools/test_doctor.py",
     "tests/tools/test_matrix.py",

@@ -28,7 +28,11 @@ HOW_TO_VOTE = re.compile(r"\s*Put your letter between.*", re.S)
 # Words in bold that are no term: "Answer.", "not", and whole phrases.
 TERM = re.compile(r"\*\*([^*\n]+?)\*\*")
 SHORTEST_TERM, MOST_WORDS = 4, 3
-SENTENCE = re.compile(r"(?<=[.!?:])\s+(?=[A-Z\"“*`$(\\])|\n\n|\n(?=- )")
+# Paragraphs, and in them sentences. A formula on lines of its own ends none.
+PARAGRAPH = re.compile(r"(?<![:,$])\n\n(?!\$)|(?<=\$\$)\n\n(?=[A-Z*])|\n(?=- )")
+SENTENCE = re.compile(r"(?<=\.\*\*)\s+|(?<=[.!?])\s+(?=[A-Z\"“*`$(\\])")
+FEWEST_WORDS = 9  # a sentence that is shorter, or begins so, needs the one before
+LEANS = re.compile(r"(It|This|These|They|We|How|Two|From then|If you) ")
 
 
 class Slip(NamedTuple):
@@ -244,23 +248,19 @@ def _text(hint):
 
 
 def _answered(task, checks):
-    """Return what is worth knowing of a task: its slips, and its model answers."""
+    """Return what is worth knowing of a task: its slips, and the model answer."""
     called = re.findall(r"\bchecks\.(\w+)\(", task.cells[-1].source)
     known = [getattr(checks, name, None) for name in dict.fromkeys(called)]
     said = [slip for each in known if hasattr(each, "stated") for slip in slips(each)]
-    answers = [
-        (cell.cell_type, _solution(cell.source))
-        for cell in task.cells
-        if labs.SOLUTION.search(cell.source)
-    ]
-    return said, answers
+    sources = [c.source for c in task.cells if labs.SOLUTION.search(c.source)]
+    return said, "\n\n".join(map(_solution, sources))
 
 
 def _solution(source):
     """Return a model answer: of a function all, else what stands between the marks."""
     if re.search(r"^[ \t]+### BEGIN SOLUTION", source, re.M):
         return MARKS.sub("", source).strip()
-    return "\n\n".join(labs.SOLUTION.findall(source)).removeprefix("**Answer.** ")
+    return "".join(labs.SOLUTION.findall(source)).removeprefix("**Answer.** ").strip()
 
 
 def _hunts(notebook, plan):
@@ -297,15 +297,24 @@ def glossary(notebook):
     for cell in notebook.cells[1:-1]:
         if cell.cell_type != "markdown" or cell.metadata.get("nbgrader"):
             continue
-        for sentence in SENTENCE.split(cell.source):
+        for sentence, told in _sentences(cell.source):
             terms = [t for t in TERM.findall(sentence) if _is_term(t)]
             terms = [t for t in terms if t.lower() not in found]
-            found |= {t.lower(): (t, sentence.removeprefix("- ")) for t in terms}
+            found |= {t.lower(): (t, told) for t in terms}
     together = {}
     for term, sentence in found.values():
         together.setdefault(sentence, []).append(term)
     pairs = [(", ".join(terms), sentence) for sentence, terms in together.items()]
     return sorted(pairs, key=lambda pair: pair[0].strip("`").lower())
+
+
+def _sentences(source):
+    """Yield each sentence of a text, and the same with what it leans on."""
+    for paragraph in PARAGRAPH.split(source):
+        sentences = SENTENCE.split(paragraph.removeprefix("- "))
+        for i, each in enumerate(sentences):
+            leans = LEANS.match(each) or len(each.split()) < FEWEST_WORDS
+            yield each, " ".join(sentences[max(i - 1, 0) if leans else i : i + 1])
 
 
 def _is_term(text):

@@ -206,6 +206,28 @@ def test_a_lab_without_a_lesson_gets_a_guide():
     assert "Students ask" not in page
 
 
+def test_bugs_stand_in_it_those_held_back_with_their_whole_code():
+    notebook = copy.deepcopy(WORKED["03_mlp_iris"])
+    (cell,) = [cell for cell in notebook.cells if cell.id == "evaluate-solution"]
+    code = "def evaluate(x, y):\n    z = x + 1\n    return z - y\n"
+    cell.source = f"evaluate = None\n### BEGIN SOLUTION\n{code}### END SOLUTION"
+    old, new, other = "x + 1", "x - 1", "x * 1"
+    bugs = [
+        lesson.Bug(old, new, "d", "It is two too small."),
+        lesson.Bug(old, other, "b", "It is not there.", held=True),
+    ]
+    plan = lesson.Lesson(hunt=lesson.Hunt(cell.id, ("p", "q", "r", "s"), bugs))
+    page = guide.guide(notebook, plan, checks_of("03_mlp_iris"))
+    (part,) = BeautifulSoup(page, "html.parser").select("#hunt")
+    (row,) = part.select("tbody tr")
+    cells = [" ".join(cell.get_text(" ").split()) for cell in row.select("td")]
+    assert cells == ["2", "(d)", f"z = {new} It is two too small."]
+    (held,) = part.select(".held")
+    assert f"1  def evaluate(x, y):\n 2      z = {other}" in held.pre.get_text()
+    assert old not in held.pre.get_text()
+    assert held.p.get_text() == "Line 2, symptom (b). It is not there."
+
+
 def test_the_overview_has_every_objective_and_every_exercise():
     soup = BeautifulSoup(pages()["index.html"], "html.parser")
     links = {link["href"] for link in soup.select("a")}
