@@ -13,7 +13,8 @@ From the ground up: ``errors`` is the phrase book of what torch says, ``given`` 
 check hands over besides numbers, ``student`` calls the answer safely, ``readers`` read
 what comes back, ``verdicts`` show and record, ``cases`` compare and name the slip,
 ``follow`` does so for a loop, step by step, ``predictions`` hold what was asked before,
-``hunts`` hand out functions with a bug.
+``hunts`` hand out functions with a bug, ``room`` tells a teacher's folder where the
+class is, if the teacher has named one.
 ``cells`` puts errors into words, in each notebook that imports a lab's checks.
 A lab's file states its exercises, and no more.
 """

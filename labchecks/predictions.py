@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from labchecks import room
 from labchecks.student import kind
 from labchecks.verdicts import Check
 
@@ -66,8 +67,12 @@ def predictions(lab, **sealed):
     """
     questions = {name.replace("_", "-"): unseal(text) for name, text in sealed.items()}
 
-    def said(question, verdict, *, passed=None, state="not begun", lines=()):
+    def said(
+        question, verdict, *, option=None, passed=None, state="not begun", lines=()
+    ):
         title = f"Prediction {question}, lab {lab}"
+        if option is not None:
+            room.tell(title, state, option=option)
         return Prediction(title, passed, state=state, verdict=verdict, lines=lines)
 
     def unknown(question):
@@ -101,7 +106,7 @@ def predictions(lab, **sealed):
             return said(question, words)
         _noted[lab, question] = option
         words = f"noted: {_named(option)}. Run the next cell."
-        return said(question, words, state="noted")
+        return said(question, words, option=option, state="noted")
 
     def outcome(question):
         """Say what comes of the prediction that was noted, and why.
@@ -127,6 +132,7 @@ def predictions(lab, **sealed):
         return said(
             question,
             words,
+            option=chosen,
             passed=passed,
             state="right" if passed else "not right",
             lines=tuple((_named(option), reasons[option]) for option in each),

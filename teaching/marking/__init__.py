@@ -10,3 +10,9 @@
 
 ``mark_class`` leads a whole class along this way.
 """
+
+import os
+
+# What is marked is no class at work: neither here nor in a kernel started from here do
+# checks write where `make room` looks.
+os.environ.pop("AUTOGRAD_LABS_ROOM", None)
