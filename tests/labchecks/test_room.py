@@ -198,9 +198,11 @@ def verdict():
 
 
 @pytest.fixture
-def undisturbed(capfd):
+def undisturbed(capfd, monkeypatch):
     """Return a function: a verdict is as ever, in the usual time, and no words more."""
     expected = verdict()
+    hook = threading.__excepthook__  # else pytest's, which keeps quiet
+    monkeypatch.setattr(threading, "excepthook", hook)
 
     def check():
         began = time.monotonic()
