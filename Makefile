@@ -52,7 +52,7 @@ cifar10: .venv/cifar10  ## download the pictures of lab 05 into data/ (160 MB)
 	"$(BIN)/python" tools/cifar10.py
 
 clean:  ## remove what the other verbs made, .venv included; the labs stay
-	rm -rf .venv .matrix .jupyter .hypothesis .pytest_cache .ruff_cache
+	rm -rf .venv .matrix .room .jupyter .hypothesis .pytest_cache .ruff_cache
 	rm -rf build *.egg-info */build */*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,9 +1,10 @@
-"""``python -m teaching``: what ``make handouts``, ``site`` and ``grade`` run.
+"""``python -m teaching``: what ``make handouts``, ``site``, ``grade``, ``room`` run.
 
 ``python -m teaching hunt 03`` seals the bugs of a hunt.
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -78,6 +79,21 @@ def hunt(arguments):
     return 0
 
 
+def room(arguments):
+    """Show where the class is, until Ctrl-C; return 0."""
+    from teaching.room import lines, page
+
+    folder, known = page.folder(labs.ROOT), lines.labs(labs.read())
+    server = page.server(folder, known, port=arguments.port, hours=arguments.hours)
+    print("Sessions are seen that are started with, in their environment,\n")
+    print(f"    {page.VARIABLE}={folder}\n")
+    print("On this machine alone, until Ctrl-C:\n")
+    print(f"    http://{page.HOST}:{server.server_port}/", flush=True)
+    with server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+    return 0
+
+
 def main(argv=None):
     """Run the command that the arguments name, and return its exit code, an int.
 
@@ -112,6 +128,12 @@ def main(argv=None):
     command = commands.add_parser("hunt", help="seal the bugs of a lab, for its checks")
     command.add_argument("lab", help="its number, such as 03")
     command.set_defaults(run=hunt, nothing="Nothing was sealed")
+    command = commands.add_parser("room", help="show where the class is")
+    command.add_argument("--port", type=int, default=0, help="by default, a free one")
+    command.add_argument(
+        "--hours", type=float, default=3, help=f"older lines don't count, {default}"
+    )
+    command.set_defaults(run=room, nothing="Nothing is shown")
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)

@@ -11,16 +11,17 @@ GRADE_ARGS ?=
 CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
+ROOM_ARGS ?=
 SITE_ARGS ?=
 RELEASE_ARGS ?=
 WHEELS_ARGS ?=
 
 # Stored outputs have no progress bars and no sliders, and are those of the patches, also
-# where CIFAR-10 has been downloaded.
-AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none
+# where CIFAR-10 has been downloaded. No class is told of.
+AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none AUTOGRAD_LABS_ROOM=
 
 .PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
-.PHONY: class hub release wheels
+.PHONY: class hub room release wheels
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -67,6 +68,9 @@ site: .venv/teach  ## build the labs as a site that needs no network, in site/ (
 grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs students' code
 	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=…"; exit 2; }
 	$(AS_STORED) "$(BIN)/python" -m teaching grade "$(SUBMISSIONS)" $(GRADE_ARGS)
+
+room: .venv/teach  ## show, for a second screen, where the class is; on this machine alone
+	"$(BIN)/python" -m teaching room $(ROOM_ARGS)
 
 class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (half an hour)
 	$(AS_STORED) "$(BIN)/python" -m tests.teaching.made_up_class $(CLASS_ARGS)

@@ -75,6 +75,7 @@ ARROWS = {
         | {"teaching.lesson"},
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
         | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
+        "room": {"jinja2", "labchecks", "teaching.labs"},
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
