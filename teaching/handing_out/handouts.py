@@ -7,6 +7,7 @@ import nbformat
 
 from teaching import labs
 from teaching.handing_out import (
+    cards,
     careful_writing,
     guide,
     leaks,
@@ -58,6 +59,7 @@ def build(worked, into, *, force=False):
         for where, made in (("print", sheets), ("teacher", guide))
         for name, page in made.pages(worked, folder=labs.NOTEBOOKS).items()
     }
+    pages["print/cards.html"] = cards.page()
     files |= {name: page.encode() for name, page in pages.items()}
     no_pdf = ""
     try:
