@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pypdfium2
@@ -10,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from teaching import labs
-from teaching.handing_out import cards, pdf
+from teaching.handing_out import cards, handouts, pdf
 
 MILLIMETRES = {"A4": (210, 297), "Letter": (215.9, 279.4)}
 POINTS = 72 / 25.4
@@ -74,3 +75,10 @@ def grounds(sheet):
         top, left = y + height // 12, x + width // 5
         seen = grey[top : top + height // 12, left : left + width // 2]
         yield np.array([seen.mean(), seen.std()])
+
+
+def test_make_handouts_prints_them(chromium, tmp_path, monkeypatch):
+    monkeypatch.setattr(handouts.pdf, "browser", lambda: nullcontext(chromium))
+    assert handouts.build({}, tmp_path).no_pdf == ""
+    printed = {path.name for path in (tmp_path / "print").iterdir()}
+    assert printed == {"cards.html", "cards.pdf", "cards_letter.pdf"}
