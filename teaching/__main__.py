@@ -65,9 +65,10 @@ def grade(arguments):
             lab=arguments.lab_seconds,
             memory=arguments.memory * 2**20,
         ),
+        again=arguments.again,
+        unmarked=arguments.unmarked,
     )
-    print(f"\n{done.folder}/points.csv    points of each exercise")
-    print(f"{done.folder}/feedback/     a page for each student and lab")
+    _say_what_is_in(done.folder)
     return 1 if any(mark.failure for mark in done.marks.values()) else 0
 
 
@@ -92,6 +93,30 @@ def room(arguments):
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
     return 0
+
+
+def give_back(arguments):
+    """Write anew what goes back to students; return 0, or 1 if a file was left."""
+    from teaching.marking import give_back
+
+    outcome, lines = give_back.write(
+        arguments.marking, unmarked=arguments.unmarked, force=arguments.force
+    )
+    careful_writing.report(
+        arguments.marking, outcome, again=give_back.AGAIN, brief=True
+    )
+    print("\n".join(lines))
+    _say_what_is_in(arguments.marking)
+    return 0 if outcome.complete else 1
+
+
+def _say_what_is_in(folder):
+    print(f"\n{folder}/points.csv    points of each exercise")
+    print(f"{folder}/feedback/     a page for each student and lab")
+    print(
+        f"{folder}/return/       for Moodle, Canvas and others, a folder for each lab"
+    )
+    print("Written answers marked? make return MARKING=" + str(folder))
 
 
 def main(argv=None):
@@ -124,6 +149,9 @@ def main(argv=None):
         "--lab-seconds", type=int, default=300, help=f"a lab, {default}"
     )
     command.add_argument("--memory", type=int, default=3072, help=f"MB, {default}")
+    command.add_argument("--again", type=Path, help="an earlier marking, to go on with")
+    unmarked = "give back labs with unmarked answers, too, which count nothing"
+    command.add_argument("--unmarked", action="store_true", help=unmarked)
     command.set_defaults(run=grade, nothing="Nothing was marked")
     command = commands.add_parser("hunt", help="seal the bugs of a lab, for its checks")
     command.add_argument("lab", help="its number, such as 03")
@@ -134,6 +162,11 @@ def main(argv=None):
         "--hours", type=float, default=3, help=f"older lines don't count, {default}"
     )
     command.set_defaults(run=room, nothing="Nothing is shown")
+    command = commands.add_parser("return", help="write anew what goes back")
+    command.add_argument("marking", type=Path, help="the folder of a marking")
+    command.add_argument("--unmarked", action="store_true", help=unmarked)
+    command.add_argument("--force", action="store_true", help=forced)
+    command.set_defaults(run=give_back, nothing="Nothing was written")
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)

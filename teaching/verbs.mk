@@ -8,6 +8,8 @@ SHAKE_ARGS ?=
 MATRIX_ARGS ?=
 SUBMISSIONS ?=
 GRADE_ARGS ?=
+MARKING ?=
+RETURN_ARGS ?=
 CLASS_ARGS ?=
 HUB_ARGS ?=
 HANDOUTS_ARGS ?=
@@ -21,7 +23,7 @@ WHEELS_ARGS ?=
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none AUTOGRAD_LABS_ROOM=
 
 .PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
-.PHONY: class hub room release wheels
+.PHONY: class hub return room release wheels
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
@@ -71,6 +73,10 @@ grade: .venv/teach  ## mark a class: make grade SUBMISSIONS=folder; runs student
 
 room: .venv/teach  ## show, for a second screen, where the class is; on this machine alone
 	"$(BIN)/python" -m teaching room $(ROOM_ARGS)
+
+return: .venv/teach  ## answers marked? make return MARKING=folder: points for Moodle, Canvas
+	@test -n "$(MARKING)" || { echo "Say which: make return MARKING=handouts/marking/…"; exit 2; }
+	"$(BIN)/python" -m teaching return "$(MARKING)" $(RETURN_ARGS)
 
 class: .venv/test  ## mark a made-up class of 30 over all labs: right points? (half an hour)
 	$(AS_STORED) "$(BIN)/python" -m tests.teaching.made_up_class $(CLASS_ARGS)

@@ -1,41 +1,134 @@
-"""nbgrader's page of feedback, but complete in itself, and without scripts.
+"""A page of feedback for one student and lab, complete in itself and without scripts.
 
 What a student has written stands in it, so it must not run or fetch anything in the
-browser of a teacher, nor lead it elsewhere.
+browser of a teacher, lead it elsewhere, or look like what a teacher has written: of the
+student's Markdown, HTML is shown as text, and of outputs, only text and figures are.
 """
 
+import base64
+import functools
 import re
+from typing import NamedTuple
 
+import jinja2
 import math_core
-from jinja2 import pass_context
-from markupsafe import escape
-from nbconvert.exporters import HTMLExporter
+from markupsafe import Markup, escape
 
 from teaching import formulas
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
-SCRIPTS = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
-META = re.compile(r"<(?=meta\b)", re.IGNORECASE)
+TASK = re.compile(r"^#+ ((?:Exercise|Question) [^\s·:]+)", re.MULTILINE)
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+SAFE = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+TO_DO = "to be marked"
 
 
-class FeedbackExporter(HTMLExporter):
-    """Writes formulas as MathML, and forbids the page whatever isn't in it."""
+class Grade(NamedTuple):
+    """What a graded cell has got: ``points`` of ``most``, or it waits for a person."""
 
-    @pass_context
-    def markdown2html(self, context, source):
-        """Return Markdown as HTML."""
-        return formulas.html(source, _Renderer(escape=False))
+    points: float
+    most: float
+    waits: bool
 
-    def from_notebook_node(self, nb, resources=None, **kwargs):
-        """Return a notebook as a page of HTML, and the resources."""
-        page, resources = super().from_notebook_node(nb, resources, **kwargs)
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
-        page = SCRIPTS.sub("", page)
-        page = page.replace("<html>", '<html lang="en">', 1)
-        page = page.replace("<head>", f"<head>\n{policy}", 1)
-        # No policy forbids <meta http-equiv="refresh">, so it becomes a text.
-        head, body, rest = page.partition("<body")
-        return head + body + META.sub("&lt;", rest), resources
+
+def page(notebook, copy, *, student, grades, comments):
+    """Return a page of HTML, a str.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The student's, as it was marked.
+    copy : NotebookNode
+        The lab as it was handed out. Only its own words may be HTML.
+    student : str
+        The name that the page bears.
+    grades : dict of str to Grade
+        By the grade_id of the cell.
+    comments : dict of str to str
+        What a person, or nbgrader, has to say on an answer.
+    """
+    tasks = tasks_of(copy)
+    own = {cell.source for cell in copy.cells if cell.cell_type == "markdown"}
+    found = TITLE.search("\n".join(c.source for c in copy.cells[:1]))
+    return _template().render(
+        title=found[1] if found else "Feedback",
+        student=student,
+        points=f"{sum(each.points for each in grades.values()):g}",
+        out_of=f"{sum(each.most for each in grades.values()):g}",
+        waiting=sum(each.most for each in grades.values() if each.waits),
+        rows=[
+            {
+                "id": name,
+                "name": tasks.get(name, name),
+                "points": _points(grade),
+                "comment": comments.get(name, ""),
+            }
+            for name, grade in grades.items()
+        ],
+        cells=[_shown(cell, own, tasks, grades, comments) for cell in notebook.cells],
+    )
+
+
+def tasks_of(copy):
+    """Return {grade_id: "Exercise 1.1"}, from the headings before the cells."""
+    tasks, task = {}, None
+    for cell in copy.cells:
+        if cell.cell_type == "markdown":
+            task = (TASK.findall(cell.source) or [task])[-1]
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name and task:
+            tasks[name] = task
+    return tasks
+
+
+@functools.cache
+def _template():
+    loader = jinja2.PackageLoader("teaching.marking", "")
+    return jinja2.Environment(loader=loader, autoescape=True).get_template(
+        "feedback.html.j2"
+    )
+
+
+def _points(grade):
+    if grade.waits:
+        return f"{TO_DO}, of {grade.most:g}"
+    return f"{grade.points:g} of {grade.most:g}"
+
+
+def _shown(cell, own, tasks, grades, comments):
+    grader = cell.metadata.get("nbgrader", {})
+    name = grader.get("grade_id", "")
+    heading = ""
+    if name in grades:
+        heading = f"{tasks.get(name, name)}: {_points(grades[name])}"
+    elif grader.get("solution"):
+        heading = "Your answer"
+    is_code = cell.cell_type == "code"
+    return {
+        "id": name,
+        "heading": heading,
+        "text": "" if is_code else _text(cell.source, is_own=cell.source in own),
+        "code": cell.source if is_code else "",
+        "outputs": [_output(each) for each in cell.get("outputs", [])],
+        "comment": comments.get(name, ""),
+    }
+
+
+def _text(source, *, is_own):
+    return Markup(formulas.html(source, _Renderer(escape=not is_own)))
+
+
+def _output(output):
+    """Return the figure of an output, or else its text."""
+    data = output.get("data", {})
+    png = str(data.get("image/png", ""))
+    try:
+        if base64.b64decode(png, validate=False).startswith(b"\x89PNG"):
+            return {"png": re.sub(r"[^A-Za-z0-9+/=]", "", png)}
+    except ValueError:
+        pass
+    text = output.get("text") or output.get("evalue") or data.get("text/plain", "")
+    return {"text": ANSI.sub("", str(text)).rstrip("\n")}
 
 
 class _Renderer(formulas.Renderer):
@@ -45,3 +138,11 @@ class _Renderer(formulas.Renderer):
             return super().formula(tex, display=display)
         except math_core.LatexError:
             return f"<code>{escape(tex)}</code>"
+
+    def safe_url(self, url):
+        """Return an address that leads to a page or a place in this one, or "#"."""
+        return super().safe_url(url) if SAFE.match(url) else "#"
+
+    def image(self, text, url, title=None):
+        """Return what a picture shows: none is fetched from anywhere."""
+        return str(escape(text))

@@ -1,22 +1,27 @@
-"""Enter verdicts into nbgrader's gradebook, and write the table and the feedback.
+"""Enter verdicts into nbgrader's gradebook, and read back what is in it.
 
 The folder is a course of nbgrader: written answers are marked in it with its
 formgrader, a part of JupyterLab.
 """
 
-import csv
+import contextlib
 import functools
 import logging
 import os
 import sys
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
-from nbgrader.api import Gradebook
+from nbgrader import utils
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import LimitOutput
 from traitlets.config import Config
+
+from teaching.marking import feedback, record
 
 # As the lab is cut and run already, nbgrader neither cuts nor runs it.
 CONFIG = """\
@@ -27,20 +32,19 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.SaveCells",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.Autograde.autograde_preprocessors = [
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.GenerateFeedback.exporter_class = (
-    "teaching.marking.feedback.FeedbackExporter"
-)
 """
-TO_DO = "to be marked"
+
+
+class Entries(NamedTuple):
+    """What is in a gradebook.
+
+    ``labs`` is {lab: {grade_id: most points}}; ``grades`` and ``comments`` are
+    {(student id, lab): {grade_id: feedback.Grade}} and {…: {grade_id: text}}.
+    """
+
+    labs: dict
+    grades: dict
+    comments: dict
 
 
 def _quietly(function):
@@ -57,7 +61,7 @@ def _quietly(function):
 
 @_quietly
 def opened(course, copies):
-    """Make an empty course of an empty folder; return nbgrader's way into it.
+    """Make an empty course of an empty folder.
 
     Parameters
     ----------
@@ -76,24 +80,25 @@ def opened(course, copies):
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
     api = _api(course)
     for lab, copy in copies.items():
-        _write(course / "source" / lab / f"{lab}.ipynb", copy)
+        _write(copy_of(course, lab), copy)
         if failure := _failure(api.generate_assignment(lab)):
             raise RuntimeError(f"nbgrader refuses {lab}: {failure}")
-    return api
 
 
 @_quietly
-def keep(api, course, students, marks):
-    """Enter marks into the gradebook; write ``points.csv`` and pages of feedback.
+def keep(course, students, marks, *, again=None):
+    """Enter marks into the gradebook, and keep a record of who has handed in what.
 
     Parameters
     ----------
-    api : NbGraderAPI
-        What ``opened`` returns.
     course : Path
+        What ``opened`` has made.
     students : list of submissions.Student
     marks : dict
-        {(student id, lab): grading.Mark}
+        {(student id, lab): mark_class.Mark}
+    again : Path, optional
+        The folder of an earlier marking. What a person entered there is entered here,
+        where the answer is the same; where it isn't, a note says what it was.
 
     Returns
     -------
@@ -104,17 +109,151 @@ def keep(api, course, students, marks):
     with _gradebook(course) as book:
         for student in students:
             book.update_or_create_student(student.id, last_name=student.name)
-    for (student, lab), mark in marks.items():
-        if not mark.failure:
-            path = course / "submitted" / student / lab / f"{lab}.ipynb"
-            _write(path, mark.notebook)
-            failure = _failure(api.autograde(lab, student))
-            marks[student, lab] = mark._replace(failure=failure)
-    write_table(course, students, marks)
-    for lab in sorted({lab for (_, lab), mark in marks.items() if not mark.failure}):
-        if failure := _failure(api.generate_feedback(lab)):
-            print(f"feedback on {lab} is missing or incomplete: {failure}")
+        for (student, lab), mark in marks.items():
+            if not mark.failure:
+                try:
+                    _enter(book, course, mark.notebook, student=student, lab=lab)
+                except Exception as error:  # one student's notebook, not the class
+                    book.db.rollback()
+                    failure = f"nbgrader: {type(error).__name__}: {error}"
+                    marks[student, lab] = mark._replace(failure=failure)
+    if again:
+        for key, notes in _carry(Path(again), course, students).items():
+            marks[key] = marks[key]._replace(notes=[*marks[key].notes, *notes])
+    record.write(course, students, marks)
     return marks
+
+
+def _enter(book, course, notebook, *, student, lab):
+    """Enter what nbgrader reads off a notebook, and keep the notebook.
+
+    That is what ``nbgrader autograde`` does, in one transaction. It puts cells back,
+    too; ours were put back before they were run.
+    """
+    _write(notebook_of(course, student, lab), notebook)
+    notebook, _ = LimitOutput().preprocess(notebook, {})
+    entry = book.update_or_create_submission(lab, student).notebooks[0]
+    grades = {each.name: each for each in entry.grades}
+    comments = {each.name: each for each in entry.comments}
+    given = {each.name: each.checksum for each in entry.notebook.source_cells}
+    for cell in notebook.cells:
+        if utils.is_grade(cell) or utils.is_solution(cell):
+            name = cell.metadata.nbgrader.grade_id
+            cell.metadata.nbgrader["checksum"] = given[name]
+        if utils.is_grade(cell):
+            grades[name].auto_score, _ = utils.determine_grade(cell)
+            grades[name].needs_manual_grade = grades[name].auto_score is None
+        if utils.is_solution(cell) and given[name] == utils.compute_checksum(cell):
+            comments[name].auto_comment = "No response."
+    book.db.commit()
+    _write(course / "autograded" / student / lab / f"{lab}.ipynb", notebook)
+
+
+def _carry(old, new, students):
+    """Enter what a person entered into an old gradebook; return notes, by mark."""
+    before, _ = record.read(old)
+    known = {student.who.key: student.id for student in before}
+    notes = {}
+    with _gradebook(old) as old_book, _gradebook(new) as book:
+        for student in students:
+            for lab in student.files if student.who.key in known else ():
+                here, there = (book, student.id), (old_book, known[student.who.key])
+                pair = [_submitted(each, owner, lab) for each, owner in (there, here)]
+                if all(pair):
+                    paths = [
+                        notebook_of(old, there[1], lab),
+                        notebook_of(new, here[1], lab),
+                    ]
+                    said = _carry_one(*pair, *[_answers(path) for path in paths])
+                    notes[student.id, lab] = [
+                        f"{text} (in {old.name})" for text in said
+                    ]
+        book.db.commit()
+    return notes
+
+
+def _submitted(book, student, lab):
+    with contextlib.suppress(MissingEntry):
+        return book.find_submission(lab, student).notebooks[0]
+
+
+def _carry_one(there, here, before, now):
+    """Carry over the marks and comments on one lab; return what was not, as notes."""
+    notes, grades = [], {each.name: each for each in here.grades}
+    comments = {each.name: each for each in here.comments}
+    for grade in there.grades:
+        if grade.manual_score is None and grade.extra_credit is None:
+            continue
+        # A check has no answer of its own: all that was filled in must be the same.
+        mine = {grade.name} if grade.name in before else set(before)
+        if grade.name in grades and all(before[n] == now.get(n) for n in mine):
+            grades[grade.name].manual_score = grade.manual_score
+            grades[grade.name].extra_credit = grade.extra_credit
+            grades[grade.name].needs_manual_grade = grade.needs_manual_grade
+        else:
+            points = f"{grade.score:g} points by hand"
+            notes.append(
+                f"{grade.name}: had {points}, and the answer has changed since"
+            )
+    for comment in there.comments:
+        if comment.manual_comment is None:
+            continue
+        if comment.name in comments and before[comment.name] == now.get(comment.name):
+            comments[comment.name].manual_comment = comment.manual_comment
+        else:
+            text = comment.manual_comment
+            notes.append(f'{comment.name}: had the comment "{text}", as it was')
+    return notes
+
+
+def _answers(path):
+    """Return {grade_id: source} of what a student fills in."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("solution")
+    }
+
+
+@_quietly
+def read(course):
+    """Return the Entries of a gradebook."""
+    with _gradebook(course) as book:
+        labs = {
+            lab.name: {
+                cell.name: cell.max_score for cell in lab.notebooks[0].grade_cells
+            }
+            for lab in sorted(book.assignments, key=lambda each: each.name)
+        }
+        grades, comments = {}, {}
+        for lab in labs:
+            for submission in book.assignment_submissions(lab):
+                key, notebook = (submission.student_id, lab), submission.notebooks[0]
+                grades[key] = {each.name: _grade(each) for each in notebook.grades}
+                comments[key] = {
+                    each.name: each.comment
+                    for each in notebook.comments
+                    if each.comment
+                }
+    return Entries(labs, grades, comments)
+
+
+def notebook_of(course, student, lab):
+    """Return the path of a notebook as it was marked."""
+    return Path(course) / "submitted" / student / lab / f"{lab}.ipynb"
+
+
+def copy_of(course, lab):
+    """Return the path of a lab as it was handed out."""
+    return Path(course) / "source" / lab / f"{lab}.ipynb"
+
+
+def _grade(grade):
+    if grade.manual_score is not None:
+        points = grade.manual_score + (grade.extra_credit or 0)
+        return feedback.Grade(points, grade.max_score, waits=False)
+    points = (grade.auto_score or 0.0) + (grade.extra_credit or 0)
+    return feedback.Grade(points, grade.max_score, bool(grade.needs_manual_grade))
 
 
 def _gradebook(course):
@@ -137,64 +276,11 @@ def _failure(outcome):
     return "nbgrader: " + (lines[-1] if lines else outcome["log"][-300:])
 
 
+def seed_of(course):
+    """Return the seed of an earlier marking, or None if there is none."""
+    return course and int((Path(course) / "seed.txt").read_text())
+
+
 def _write(path, notebook):
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
-
-
-@_quietly
-def write_table(course, students, marks):
-    """Write ``points.csv``: one row a student, one column an exercise."""
-    with _gradebook(course) as book:
-        labs = {
-            lab.name: {
-                cell.name: cell.max_score for cell in lab.notebooks[0].grade_cells
-            }
-            for lab in sorted(book.assignments, key=lambda each: each.name)
-        }
-        rows = [_row(book, labs, student, marks) for student in students]
-    with (course / "points.csv").open("w", encoding="utf-8-sig", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
-
-
-def _row(book, labs, student, marks):
-    row = {"student": _text(student.name), "id": student.id}
-    row |= {"points": 0.0, "to be marked": 0.0, "out of": 0.0}
-    notes = list(student.notes)
-    for lab, cells in labs.items():
-        number, mark = lab[:2], marks.get((student.id, lab))
-        sums = {"points": 0.0, "to be marked": 0.0, "out of": sum(cells.values())}
-        grades, state = {}, "not handed in"
-        if mark:
-            state = mark.failure and f"NOT MARKED, by a failure of ours: {mark.failure}"
-            notes += [f"{number}: {note}" for note in mark.notes]
-        if mark and not mark.failure:
-            submission = book.find_submission(lab, student.id).notebooks[0]
-            grades = {grade.name: grade for grade in submission.grades}
-        notes += [f"{number}: {state}"] if state else []
-        shown = {}
-        for name, most in cells.items():
-            points, waits = _points(grades.get(name))
-            sums["points"] += points or 0
-            sums["to be marked"] += most if waits else 0
-            shown[f"{number} {name} ({most:g})"] = TO_DO if waits else points
-        row |= {f"{number} {name}": value for name, value in sums.items()} | shown
-        for name, value in sums.items():
-            row[name] += value
-    return row | {"note": _text("; ".join(notes))}
-
-
-def _points(grade):
-    """Return points, or "" for none, and whether somebody has to mark the answer."""
-    if grade is None:
-        return "", False
-    if grade.manual_score is not None:
-        return grade.manual_score, False
-    return grade.auto_score or 0.0, bool(grade.needs_manual_grade)
-
-
-def _text(text):
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in set("=+-@\t\r") else text

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nbformat.v4 import new_markdown_cell
 
 from teaching.marking import (
+    give_back,
     gradebook,
     kernels,
     remote_answer,
@@ -42,7 +43,17 @@ class Marking(NamedTuple):
 
 
 def grade(
-    folder, into, worked, copies, *, seed=None, workers=None, limits=None, say=print
+    folder,
+    into,
+    worked,
+    copies,
+    *,
+    seed=None,
+    workers=None,
+    limits=None,
+    say=print,
+    again=None,
+    unmarked=False,
 ):
     """Mark a folder of submissions into a new folder, named by date and time.
 
@@ -62,6 +73,11 @@ def grade(
     limits : run_notebook.Limits, optional
     say : callable
         Gets one line of text at a time.
+    again : str or Path, optional
+        The folder of an earlier marking of this class: its seed is used, and what a
+        person entered there counts here, too, where the answer is the same.
+    unmarked : bool
+        See ``give_back.write``.
 
     Returns
     -------
@@ -80,8 +96,10 @@ def grade(
     for lab in labs:
         remote_answer.checks_of(lab)
     before = digests(Path(folder))
+    seed = gradebook.seed_of(again) if seed is None else seed
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     course = _new_folder(Path(into))
+    give_back.take_tables(folder, course)
     (course / "seed.txt").write_text(f"{seed}\n")
     say(f"{len(students)} students, marked in {course}, seed {seed}")
     seeds = _seeds(seed)
@@ -92,7 +110,7 @@ def grade(
         for number, file in enumerate(files)
     }
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    api = gradebook.opened(course, {lab: copies[lab] for lab in labs})
+    gradebook.opened(course, {lab: copies[lab] for lab in labs})
     say("The worked labs first:")
     with _executor(workers) as executor:
         given = _given({lab: worked[lab] for lab in labs}, seeds, limits, executor, say)
@@ -102,7 +120,9 @@ def grade(
         }
         names = {key: file.name for key, (file, _) in jobs.items()}
         marks = _best(_run_all(tasks, executor, say), names)
-    marks = gradebook.keep(api, course, students, marks)
+    marks = gradebook.keep(course, students, marks, again=again)
+    for line in give_back.write(course, unmarked=unmarked)[1]:
+        say(line)
     if lost := changed(before, digests(Path(folder))):
         # All was read before anything was run, so the marks are those of before.
         message = f"{folder} was changed while it was marked: restore {', '.join(lost)}"

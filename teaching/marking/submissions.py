@@ -1,31 +1,34 @@
 """Read a folder of submissions, as a learning platform exports them.
 
 Each entry of the folder is one student: a folder or a zip with the name of the student,
-or single notebooks whose names begin alike. Two entries are never taken for one student
-unless the part of their names that stands for the student is the same, and both are
-single notebooks, or both bear the number that Moodle gives.
+or single notebooks whose names begin alike. A platform's own zip, unpacked or not, is
+read as the class that is in it. Where a platform gives a student a number, the number
+says who it is; see ``whose``. Two entries without one are never taken for one student,
+unless both are single notebooks and what stands for the student is the same.
 """
 
+import io
+import os
 import re
-import unicodedata
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from teaching.marking import restore_cells
+from teaching.marking import platform_tables, restore_cells, whose
 
-MOST_BYTES = 30 * 2**20
-MOST_COPIES = 5
+# What is read of one student, at most.
+MOST_BYTES = 30 * 2**20  # of a file
+MOST_TOGETHER = 120 * 2**20  # of all files
+MOST_COPIES = 5  # of a lab
 MOST_MEMBERS = 1000
+DEEPEST = 2  # a zip within a zip
 LIKE = 0.2  # the least likeness of a notebook with the lab that it is taken for
 JUNK = re.compile(
     r"(^|/)(__MACOSX|\.ipynb_checkpoints|__pycache__)/|(^|/)(\.|Thumbs\.db|desktop\.ini)"
 )
-# What platforms add to a name: Moodle after it, Canvas after it with two numbers, of
-# which the second is another one for each file.
-MOODLE = re.compile(r"_assignsubmission_(file|onlinetext)_?$")
-COPY = re.compile(r"(?i)[ _-]*(copy ?\d*|\(\d+\)|-\d+)$")
-CANVAS = re.compile(r"^([^_]+(?:_LATE)?_\d+)_\d+$")
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class File(NamedTuple):
@@ -44,6 +47,15 @@ class Student(NamedTuple):
     name: str
     files: dict
     notes: list
+    who: whose.Who | None = None
+
+
+class _Found(NamedTuple):
+    """A file: its path, a function that reads so many bytes, and what is wrong."""
+
+    name: str
+    read: Callable
+    problem: str = ""
 
 
 def read(folder, copies):
@@ -63,90 +75,193 @@ def read(folder, copies):
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"SUBMISSIONS must be a folder that exists, got {folder}")
-    students = {}
-    for path in sorted(folder.iterdir()):
-        if JUNK.search(path.name + "/" * path.is_dir()):
-            continue
-        key, files = _entry(path, copies)
-        students.setdefault(key, []).extend(files)
-    if not students:
+    entries = {}
+    for who, found in _entries(folder, copies):
+        entries.setdefault(who.key, (who, []))[1].extend(found)
+    if not entries:
         raise ValueError(f"SUBMISSIONS must be a folder with submissions, got {folder}")
-    numbered = enumerate(students.items(), start=1)
+    students = [
+        _student(who, _Reader(copies).files(found)) for who, found in entries.values()
+    ]
+    _note_look_alikes(students)
+    return sorted(students, key=lambda each: (each.name, each.id))
+
+
+def tables(folder):
+    """Return the platforms' own tables that lie in a folder, {name: bytes}."""
+    paths = sorted(Path(folder).iterdir())
+    return {path.name: path.read_bytes() for path in paths if _is_table(path)}
+
+
+def _is_table(path):
+    is_csv = path.suffix.lower() == ".csv" and _kind(path) == "file"
+    if not is_csv or path.is_symlink() or path.stat().st_size > MOST_BYTES:
+        return False
+    return platform_tables.read(path.read_bytes()) is not None
+
+
+# --- Whose it is ----------------------------------------------------------------------
+
+
+def _entries(folder, copies):
+    """Yield each entry of a folder, or of a class within it: a Who, and its files."""
+    for path in sorted(folder.iterdir()):
+        kind = _kind(path)
+        if JUNK.search(path.name + "/" * (kind == "folder")) or _is_table(path):
+            continue
+        name = os.fsencode(path.name).decode(errors="replace")
+        who, found = whose.numbered(name, kind, copies), _listed(path, kind)
+        by_top = {} if who or kind == "file" else _class(found, copies)
+        yield from by_top.values()
+        if kind == "zip":
+            found = [
+                each._replace(name=f"{name}/{each.name}".rstrip("/")) for each in found
+            ]
+        if not by_top:
+            yield who or whose.named(name, kind, copies), found
+
+
+def _kind(path):
+    if path.is_symlink():
+        return "file"
+    is_zip = path.suffix.lower() == ".zip" and path.is_file()
+    return "folder" if path.is_dir() else "zip" if is_zip else "file"
+
+
+def _class(found, copies):
+    """Return {top name: (Who, files)} if a platform has named all of it, else {}."""
+    parts = [PurePosixPath(each.name).parts for each in found]
+    for depth in (0, 1) if len({each[:1] for each in parts}) == 1 else (0,):
+        by_top = {}
+        for names, each in zip(parts, found):
+            inner = names[depth:] or ("",)
+            kind = "folder" if len(inner) > 1 else "file"
+            who = whose.numbered(inner[0], kind, copies)
+            each = each._replace(name="/".join(inner))
+            by_top.setdefault(inner[0], (who, []))[1].append(each)
+        who = {who for who, _ in by_top.values()}
+        # Names like Canvas' can be anybody's, so there must be two of them.
+        if None not in who and (len(who) > 1 or "moodle" in {w.platform for w in who}):
+            return by_top
+    return {}
+
+
+def _note_look_alikes(students):
+    """Note where two could be one student, or a number stands for two names."""
+    groups = {}
+    for student in students:
+        for what in (whose.alike(student.who), student.who.number):
+            groups.setdefault(what, []).append(student)
+    for what, same in groups.items():
+        for student in same if what and len(same) > 1 else ():
+            others = ", ".join(each.name for each in same if each is not student)
+            note = f"looks like {others}: one student, or two? They were not joined"
+            student.notes.append(note)
+
+
+# --- What is in it --------------------------------------------------------------------
+
+
+def _listed(path, kind):
+    """Return what is in an entry, without reading it; links are not followed."""
+    if kind == "zip":
+        return _members(path)
+    if kind == "file":
+        return [_on_disk(path, path.name)]
+    paths = []
+    for root, folders, names in os.walk(path):
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        paths += [Path(root, name) for name in [*names, *links]]
+    inside = {
+        os.fsencode(each.relative_to(path)).decode(errors="replace"): each
+        for each in paths
+    }
+    return [_on_disk(inside[n], n) for n in sorted(inside) if not JUNK.search(n)]
+
+
+def _on_disk(path, name):
+    def read(most):
+        with path.open("rb") as stream:
+            return stream.read(most)
+
+    plain = path.is_file() and not path.is_symlink()
+    return _Found(name, read, "" if plain else "not a plain file")
+
+
+def _members(file):
+    """Return what is in a zip, or that it can't be read."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except BROKEN as error:
+        return [_Found("", None, f"not a zip that can be read: {error}")]
+
+    def reader(member):
+        def read(most):
+            with archive.open(member) as stream:
+                return stream.read(most)
+
+        return read
+
     return [
-        _student(f"{number:04}-{_slug(name)}", name, files)
-        for number, ((_, name), files) in numbered
+        _Found(each.filename, reader(each))
+        for each in archive.infolist()
+        if not each.is_dir() and not JUNK.search(each.filename)
     ]
 
 
-def _entry(path, copies):
-    """Return the key of a student, a pair, and the files of one entry."""
-    if path.is_dir():
-        inside = [
-            (child.relative_to(path).as_posix(), child)
-            for child in sorted(path.rglob("*"))
-            if not child.is_dir()
-        ]
-        files = [each for name, child in inside for each in _read(name, child, copies)]
-        return _moodle(path.name) or ("folder", path.name), files
-    files = _read(path.name, path, copies)
-    if path.suffix.lower() == ".zip":
-        return _moodle(path.stem) or ("zip", path.stem), files
-    return ("file", _name(path.stem, copies)), files
+class _Reader:
+    """Reads what one student has handed in, and no more of it than is allowed."""
 
+    def __init__(self, copies):
+        self.copies, self.bytes, self.members = copies, MOST_TOGETHER, MOST_MEMBERS
 
-def _moodle(name):
-    """Return the key of a student by Moodle's name and number, or None."""
-    return ("moodle", MOODLE.sub("", name)) if MOODLE.search(name) else None
+    def files(self, found, depth=0):
+        """Return the Files in what was found."""
+        files = []
+        for each in found:
+            self.members -= 1
+            if self.members < 0:
+                problem = f"only the first {MOST_MEMBERS} files were read"
+                return [*files, File("", None, [], problem)]
+            files += self._files_of(each, depth)
+        return files
 
-
-def _name(stem, copies):
-    """Return what stands for the student in the name of a single file."""
-    for lab in copies:
-        if found := re.search(re.escape(lab), stem, re.IGNORECASE):
-            before = stem[: found.start()].strip(" _-.")
-            after = COPY.sub("", stem[found.end() :]).strip(" _-.")
-            return CANVAS.sub(r"\1", MOODLE.sub("", before) or after or stem)
-    return stem
-
-
-def _read(name, path, copies):
-    """Return the Files in a file: one, or those in a zip."""
-    if JUNK.search(name):
-        return []
-    if path.is_symlink() or not path.is_file():
-        return [File(name, None, [], "not a plain file")]
-    if path.suffix.lower() != ".zip":
-        with path.open("rb") as stream:
-            return [_recognised(name, stream.read(MOST_BYTES + 1), copies)]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()]
-            files = [
-                _recognised(f"{name}/{each.filename}", _member(archive, each), copies)
-                for each in members[:MOST_MEMBERS]
-                if not JUNK.search(each.filename)
+    def _files_of(self, found, depth):
+        is_zip = found.name.lower().endswith(".zip") and depth < DEEPEST
+        if found.problem:
+            return [File(found.name, None, [], found.problem)]
+        if not is_zip and not found.name.lower().endswith(".ipynb"):
+            return [File(found.name, None, [], "not a notebook")]
+        most = min(MOST_BYTES, self.bytes)
+        try:
+            data = found.read(most + 1)
+        except BROKEN as error:
+            return [File(found.name, None, [], f"cannot be read: {error}")]
+        self.bytes -= min(len(data), most)
+        if len(data) > most:
+            together = "" if most == MOST_BYTES else " together"
+            limit = (MOST_TOGETHER if together else MOST_BYTES) // 2**20
+            problem = f"more than {limit} MB{together}"
+            return [
+                File(found.name, _lab_by_name(found.name, self.copies), [], problem)
             ]
-            if len(members) > MOST_MEMBERS:
-                problem = f"only its first {MOST_MEMBERS} files were read"
-                files.append(File(name, None, [], problem))
-            return files
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-        return [File(name, None, [], f"not a zip that can be read: {error}")]
+        if is_zip:
+            inner = [
+                each._replace(name=f"{found.name}/{each.name}".rstrip("/"))
+                for each in _members(io.BytesIO(data))
+            ]
+            return self.files(inner, depth + 1)
+        return [_recognised(found.name, data, self.copies)]
 
 
-def _member(archive, member):
-    with archive.open(member) as stream:
-        return stream.read(MOST_BYTES + 1)
+def _lab_by_name(name, copies):
+    labs = [lab for lab in copies if lab.lower() in name.lower()]
+    return labs[-1] if labs else None
 
 
 def _recognised(name, data, copies):
     """Return a File: its lab is known by its cells, or else by its name."""
-    by_name = [lab for lab in copies if lab.lower() in name.lower()]
-    by_name = by_name[-1] if by_name else None
-    if not name.lower().endswith(".ipynb"):
-        return File(name, None, [], "not a notebook")
-    if len(data) > MOST_BYTES:
-        return File(name, by_name, [], f"more than {MOST_BYTES // 2**20} MB")
+    by_name = _lab_by_name(name, copies)
     try:
         cells = restore_cells.read(data)
     except ValueError as error:
@@ -157,12 +272,12 @@ def _recognised(name, data, copies):
     return File(name, lab, cells, "" if lab else "a notebook of no lab")
 
 
-def _student(identity, name, files):
+def _student(who, files):
     notes, by_lab = [], {}
     for file in files:
         where = PurePosixPath(file.name).name
         if file.problem:
-            notes.append(f"{where}: {file.problem}")
+            notes.append(f"{where}: {file.problem}" if where else file.problem)
         if file.lab and file.lab.lower() not in where.lower() and not file.problem:
             notes.append(f"{where}: taken for {file.lab}, by its cells")
         if file.lab:
@@ -178,17 +293,10 @@ def _student(identity, name, files):
         if len(whole) > MOST_COPIES:
             notes.append(f"{lab}: only the first {MOST_COPIES} files were marked")
         by_lab[lab] = whole[:MOST_COPIES]
-    return Student(identity, name, by_lab, notes)
+    return Student(who.id, who.shown, by_lab, list(dict.fromkeys(notes)), who)
 
 
 def _in(file, others):
     return any(
         file.cells == other.cells and file.problem == other.problem for other in others
     )
-
-
-def _slug(name):
-    """Return a name that every file system, nbgrader and a browser can bear."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", plain)
-    return plain.strip("-")[:40].lower() or "student"

@@ -79,7 +79,8 @@ ARROWS = {
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
-        | {"teaching.formulas", "teaching.labs"},
+        | {"teaching.formulas", "teaching.labs"}
+        | {"teaching.handing_out.careful_writing"},  # what goes back is edited, too
     },
 }
 PACKAGES = tuple(ARROWS)

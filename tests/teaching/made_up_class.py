@@ -191,10 +191,10 @@ def text(notebook):
     return nbformat.writes(notebook).encode()
 
 
-def zipped(files):
+def zipped(files, compression=zipfile.ZIP_STORED):
     """Return a zip, as bytes, of {name: bytes}."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return stream.getvalue()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import nbformat
 import pytest
@@ -186,8 +187,10 @@ def test_each_layout_gives_the_student_and_the_lab(tmp_path, copies):
         f"Anna Smith_17_assignsubmission_file_/{LAB}.ipynb": "Anna Smith_17",
         "Zoë Ünal/deep/er/meins (1).ipynb": "Zoë Ünal",
         f"smith_anna_{LAB}.ipynb": "smith_anna",
-        f"smithanna_LATE_4711_99_{LAB}-2.ipynb": "smithanna_LATE_4711",
+        f"smithanna_LATE_4711_99_{LAB}-2.ipynb": "smithanna_4711",
         f"{LAB} (1).ipynb": f"{LAB} (1)",
+        f"Copy of {LAB}_Lia.ipynb": "Lia",
+        f"anna_2026_{LAB}.ipynb": "anna_2026",
         f"{LAB}_Ludo.ipynb": "Ludo",
         "renamed.ipynb": "renamed",
     }
@@ -218,6 +221,103 @@ def test_two_students_of_one_name_stay_two(tmp_path, copies):
     assert len({each.id for each in students}) == len(files)
 
 
+def moodles(lab):
+    return {
+        f"{name}_assignsubmission_file_/{LAB}.ipynb": lab
+        for name in ("Anna Smith_17", "Kim Lee_18", "李 雷_19")
+    }
+
+
+def canvass(lab):
+    return {
+        f"smithanna_4711_90_{LAB}.ipynb": lab,
+        f"smithanna_4711_91_{OTHER}.ipynb": made.text(made.filled(OTHER)),
+        f"leekim_LATE_4712_92_{LAB}-1.ipynb": lab,
+    }
+
+
+@pytest.mark.parametrize("top", ["", "Course-Lab 2-12345/"])
+@pytest.mark.parametrize("platform", [moodles, canvass])
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_platforms_own_download_is_a_class(tmp_path, copies, top, platform, is_zip):
+    files = platform(made.text(made.filled(LAB)))
+    alone = read(tmp_path / "alone", files, copies)
+    junk = {"__MACOSX/._x": b"x", f"{top}.DS_Store": b"x"}
+    files = {f"{top}{name}": data for name, data in files.items()} | junk
+    if is_zip:
+        files = {"whole class.zip": made.zipped(files)}
+    else:
+        files = {f"whole class/{name}": data for name, data in files.items()}
+    students = read(tmp_path / "class", files, copies)
+    assert len(students) == len(alone) > 1
+    assert {name: (each.id, set(each.files)) for name, each in students.items()} == {
+        name: (each.id, set(each.files)) for name, each in alone.items()
+    }
+
+
+def test_what_a_student_zips_is_no_class(tmp_path, copies):
+    lab = made.text(made.filled(LAB))
+    files = {
+        # A classmate's name, in what a student has handed in.
+        "Eve_17_assignsubmission_file_/x.zip": made.zipped(moodles(lab)),
+        "Bob_18_assignsubmission_file_.zip": made.zipped(canvass(lab)),
+        "evil_4713_93_x.zip": made.zipped(canvass(lab)),
+        "own.zip": made.zipped(
+            {f"hw_2026_03_{LAB}.ipynb": lab, "hw_2026_04_b.txt": b""}
+        ),
+    }
+    students = read(tmp_path, files, copies)
+    assert set(students) == {"Eve_17", "Bob_18", "evil_4713", "own"}
+
+
+def test_a_platforms_number_joins_and_a_name_never_does(tmp_path, copies):
+    lab, other = made.text(made.filled(LAB)), made.text(made.filled(OTHER))
+    files = {
+        "1.zip": made.zipped({f"a_7_1_{LAB}.ipynb": lab, f"b_8_2_{LAB}.ipynb": lab}),
+        "2.zip": made.zipped(
+            {f"a_LATE_7_3_Copy of {OTHER}.ipynb": other, f"c_8_4_{OTHER}.ipynb": other}
+        ),
+        f"Ann Lee_3_assignsubmission_file_/{LAB}.ipynb": lab,
+        "Ann Lee_3_assignsubmission_onlinetext_/onlinetext.html": b"x",
+        f"Lee, Ann_4_assignsubmission_file_/{LAB}.ipynb": lab,
+    }
+    students = read(tmp_path, files, copies)
+    assert set(students) == {"a_7", "b_8", "c_8", "Ann Lee_3", "Lee, Ann_4"}
+    assert set(students["a_7"].files) == {LAB, OTHER}
+    assert any("looks like c_8:" in note for note in students["b_8"].notes)
+    assert any("looks like Lee, Ann_4" in note for note in students["Ann Lee_3"].notes)
+    assert not any("looks like" in note for note in students["a_7"].notes)
+
+
+def test_who_it_is_does_not_hang_on_who_else_hands_in(tmp_path, copies):
+    lab = made.text(made.filled(LAB))
+    before = read(tmp_path, {f"b/{LAB}.ipynb": lab, "Grades.csv": b"a,b"}, copies)
+    after = read(tmp_path, {f"a/{LAB}.ipynb": lab}, copies)
+    assert {name: after[name].id for name in before} == {
+        name: each.id for name, each in before.items()
+    }
+
+
+def test_a_platforms_table_is_no_student(tmp_path, copies):
+    heads = [
+        "Identifier,Full name,Grade,Last modified (grade)\n",
+        "Student,ID,SIS Login ID,Section,Lab 2 (3)\n",
+        "LastName,FirstName,ID,SIS User ID,SIS Login ID,Section,Lab 2 (3)\n",
+    ]
+    tables = {f"{n}.csv": head.encode() for n, head in enumerate(heads)}
+    students = read(tmp_path, tables | {"own.csv": b"name,points\n"}, copies)
+    assert set(students) == {"own"}
+    assert submissions.tables(tmp_path) == tables
+
+
+def test_names_that_are_no_text_end_nothing(tmp_path, copies):
+    made.write(tmp_path, {"a/x.txt": b"x"})
+    (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
+    (tmp_path / os.fsdecode(b"caf\xe9/b\xff.ipynb")).write_bytes(b"{")
+    (student,) = [s for s in submissions.read(tmp_path, copies) if s.name != "a"]
+    assert "; ".join([student.name, *student.notes]).encode()
+
+
 def test_nothing_is_dropped_without_a_word(tmp_path, copies):
     files = {
         "a/essay.docx": b"x",
@@ -232,7 +332,7 @@ def test_nothing_is_dropped_without_a_word(tmp_path, copies):
     assert "other.ipynb: a notebook of no lab" in notes["a"]
     assert "b.zip: not a zip that can be read" in notes["b"]
     assert "broken JSON" in notes["c"]
-    assert "d.zip: not a notebook" in notes["c"]
+    assert "d.zip: not a zip that can be read" in notes["c"]
     assert "the file is empty" in notes["e"]
     assert set(students["e"].files) == {LAB}
 
@@ -292,11 +392,55 @@ def test_what_is_too_large_is_not_read(tmp_path, copies, monkeypatch):
     students = read(tmp_path, files, copies)
     assert students["just"].notes == [f"a.ipynb: taken for {LAB}, by its cells"]
     large = [s for s in submissions.read(tmp_path, copies) if s.name == "more"]
-    assert [note for each in large for note in each.notes] == [
-        f"a.ipynb: more than {len(data) // 2**20} MB"
-    ] * 2
-    assert len(students["many"].notes) == 3 + 1
-    assert "only its first 3 files were read" in students["many"].notes[-1]
+    assert [each.notes[0] for each in large] == ["a.ipynb: more than 0 MB"] * 2
+    assert students["many"].notes == [
+        *[f"{i}.txt: not a notebook" for i in range(3)],
+        "only the first 3 files were read",
+    ]
+
+
+def test_a_small_zip_of_much_is_read_no_further_than_is_allowed(
+    tmp_path, copies, monkeypatch
+):
+    """Zeros: a thousand times as large once they are unpacked."""
+    read_in_all, old = [], zipfile.ZipExtFile.read
+
+    def counting(self, n=-1):
+        data = old(self, n)
+        read_in_all.append(len(data))
+        return data
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counting)
+    monkeypatch.setattr(submissions, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(submissions, "MOST_TOGETHER", 3 * 2**20)
+    zeros = b" " * (5 * 2**20)
+    notebooks = {f"{n}.ipynb": zeros for n in range(20)}
+    inner = made.zipped(notebooks, zipfile.ZIP_DEFLATED)
+    files = notebooks | {f"{n}.mp4": zeros for n in range(9)} | {"in.zip": inner}
+    data = made.zipped(files, zipfile.ZIP_DEFLATED)
+    assert len(data) < 2**20
+    students = read(tmp_path, {"a.zip": data, f"b/{LAB}.ipynb": b"{}"}, copies)
+    assert sum(read_in_all) <= 3 * 2**20 + len(files) + len(notebooks)
+    assert students["a"].files == {}
+    assert "3.ipynb: more than 3 MB together" in students["a"].notes
+    # Another student has limits of their own.
+    assert "not a notebook with at most" in students["b"].notes[0]
+
+
+def test_zips_in_zips_end_somewhere(tmp_path, copies):
+    data = made.text(made.filled(LAB))
+    for depth in range(3):
+        data = made.zipped({f"{depth}.zip" if depth else f"{LAB}.ipynb": data})
+        made.write(tmp_path, {f"s{depth}.zip": data})
+    students = {each.name: each for each in submissions.read(tmp_path, copies)}
+    assert set(students["s1"].files) == {LAB}
+    deep = submissions.read(tmp_path, copies)
+    assert len(deep) == 3
+    data = made.zipped({"3.zip": made.zipped({"4.zip": data})})
+    made.write(tmp_path, {"deep.zip": data})
+    deep = {each.name: each for each in submissions.read(tmp_path, copies)}["deep"]
+    assert deep.files == {}
+    assert any("not a notebook" in note for note in deep.notes)
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
@@ -304,10 +448,20 @@ def test_no_link_is_followed(tmp_path, copies):
     secret = tmp_path / "secret.ipynb"
     secret.write_bytes(made.text(made.filled(LAB)))
     made.write(tmp_path / "class", {"a/essay.txt": b"x"})
+    made.write(tmp_path / "other", {f"{LAB}.ipynb": secret.read_bytes()})
     (tmp_path / "class/a" / f"{LAB}.ipynb").symlink_to(secret)
-    [student] = submissions.read(tmp_path / "class", copies)
-    assert student.files == {}
-    assert f"{LAB}.ipynb: not a plain file" in student.notes
+    (tmp_path / "class/a/folder").symlink_to(tmp_path / "other")
+    (tmp_path / "class/b").symlink_to(tmp_path / "other")
+    (tmp_path / "class/c.zip").symlink_to(secret)
+    (tmp_path / "class/d.csv").symlink_to(secret)
+    students = {
+        each.name: each for each in submissions.read(tmp_path / "class", copies)
+    }
+    assert set(students) == {"a", "b", "c", "d"}
+    assert [each.files for each in students.values()] == [{}] * 4
+    notes = students["a"].notes
+    assert {f"{LAB}.ipynb: not a plain file", "folder: not a plain file"} <= set(notes)
+    assert students["b"].notes == ["b: not a plain file"]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path, copies):

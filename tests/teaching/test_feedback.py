@@ -1,0 +1,124 @@
+"""A page of feedback says what somebody got, and runs nothing that a student wrote."""
+
+import base64
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_markdown_cell, new_output
+
+from teaching.marking import feedback
+from tests.teaching import made_up_class as made
+
+LAB = "02_pca_comparison"
+COPY = made.empty(LAB)
+PNG = base64.b64encode(b"\x89PNG and so on").decode()
+ACTIVE = (
+    "script, link, iframe, object, embed, form, input, button, svg, base, video, audio"
+)
+
+
+def page(notebook, **changes):
+    given = {"student": "Zoë <Ünal>", "grades": {}, "comments": {}} | changes
+    return BeautifulSoup(feedback.page(notebook, COPY, **given), "html.parser")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<meta http-equiv="refresh" content="0;url=http://a.test">',
+        "<META/content='0;url=//a.test?>' HTTP-EQUIV=refresh>",
+        "<me<script></script>ta http-equiv=refresh content=0>",
+        "<style>body {display: none}</style>",
+        "<div style='position: fixed'>Score 10.0 / 10.0</div>",
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<form action=//a.test><button>Go</button></form>",
+        "<svg onload=alert(1)></svg>",
+        "</main></body><h1>Points</h1>",
+        "![](http://a.test/x.png)",
+        "![](//a.test/x.png)",
+        "![x](data:image/svg+xml;base64,PHN2Zy8+)",
+        "<iframe srcdoc='<p>'></iframe>",
+        "[go](javascript:alert(1))",
+        "a <b onclick='x()'>b</b>",
+        "$x$ <style>*{}</style> `<base href=//a.test>`",
+    ],
+)
+def test_nothing_that_a_student_writes_is_active(text):
+    plain = page(made.empty(LAB))
+    notebook = made.replaced(made.empty(LAB), "claim-answer", f"My answer.\n\n{text}\n")
+    html = {"text/html": text, "text/plain": text, "image/svg+xml": text}
+    outputs = [
+        new_output("display_data", data=html),
+        new_output("stream", name="stdout", text=text),
+        new_output("error", ename=text, evalue=text, traceback=[text]),
+    ]
+    notebook.cells[made.at(notebook, "scores-check")].outputs = outputs
+    notebook.cells.append(new_markdown_cell(text))
+    seen = page(notebook, comments={"claim-answer": text})
+    assert "My answer." in seen.get_text()
+    assert not seen.select(ACTIVE + ", [onerror], [onload], [onclick], [srcdoc]")
+    for tag in ("style", "meta", "h1", "img"):
+        assert len(seen.select(tag)) == len(plain.select(tag))
+    styled = [each for each in seen.select("[style]") if each.find_parent("main")]
+    assert len(styled) == len(plain.select("main [style]"))
+    links = [each["href"] for each in seen.select("[href]")]
+    assert not any(link.startswith("javascript") for link in links)
+    policy = seen.select_one("meta[http-equiv]")
+    assert policy["http-equiv"] == "Content-Security-Policy"
+    assert "default-src 'none'" in policy["content"]
+
+
+def test_a_page_has_the_name_the_numbers_of_exercises_and_points():
+    grades = {
+        "scores-check": feedback.Grade(1.5, 2, waits=False),
+        "claim-answer": feedback.Grade(0.0, 2, waits=True),
+    }
+    seen = page(
+        made.filled(LAB), grades=grades, comments={"scores-solution": "Short & good."}
+    )
+    text = re.sub(r"\s+", " ", seen.get_text())
+    assert "Zoë <Ünal>: 1.5 of 4 points; 2 more are to be marked" in text
+    rows = [[cell.get_text() for cell in row.select("td")] for row in seen.select("tr")]
+    assert rows[1:] == [
+        ["Exercise 2.1", "1.5 of 2", ""],
+        ["Question 2.2b", "to be marked, of 2", ""],
+    ]
+    heads = [each.get_text() for each in seen.select("section > h3")]
+    assert "Exercise 2.1: 1.5 of 2" in heads
+    assert "Question 2.2b: to be marked, of 2" in heads
+    assert "Short & good." in text
+    assert not re.search(r"\b0(\.0)? (of|/) 2", text)
+
+
+def test_every_graded_cell_has_the_number_of_its_exercise():
+    for lab in made.LABS:
+        tasks = feedback.tasks_of(made.empty(lab))
+        number = str(int(lab[:2]))
+        for cell in made.empty(lab).cells:
+            if cell.metadata.get("nbgrader", {}).get("grade"):
+                kind, where = tasks[cell.metadata["nbgrader"]["grade_id"]].split()
+                assert kind in ("Exercise", "Question")
+                assert where.startswith(f"{number}.")
+
+
+def test_figures_of_the_run_are_shown_and_no_other_pictures():
+    notebook = made.filled(LAB)
+    cell = notebook.cells[made.at(notebook, "scores-check")]
+    figure = {"image/png": PNG + "\n", "text/plain": "<Figure>"}
+    fake = {"image/png": '"><script>alert(1)</script>', "text/plain": "fake"}
+    cell.outputs = [new_output("display_data", data=each) for each in (figure, fake)]
+    seen = page(notebook)
+    assert [img["src"] for img in seen.select("img")] == [
+        f"data:image/png;base64,{PNG}"
+    ]
+    assert "fake" in seen.get_text()
+
+
+def test_formulas_are_mathml_and_what_is_none_stays_as_it_was_written():
+    notebook = made.replaced(made.empty(LAB), "claim-answer", r"$x^2$, $\nonsense{$")
+    grades = {"claim-answer": feedback.Grade(0.0, 2, waits=True)}
+    answer = page(notebook, grades=grades).select_one("section#claim-answer")
+    assert len(answer.select("math")) == 1
+    assert answer.select_one("code").get_text() == r"\nonsense{"

@@ -1,0 +1,415 @@
+"""Marks find their way back into Moodle and Canvas, and to nobody else."""
+
+import csv
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
+
+from teaching.marking import (
+    give_back,
+    gradebook,
+    mark_class,
+    platform_tables,
+    restore_cells,
+    submissions,
+)
+from tests.teaching import made_up_class as made
+
+LAB, OTHER = "02_pca_comparison", "00_autograd"
+WRITTEN = "claim-answer"  # of LAB: 2 points
+COPIES = {lab: made.empty(lab) for lab in (LAB, OTHER)}
+MOST = {LAB: 11, OTHER: 9}
+HEAD = (
+    "Identifier,Full name,Email address,Status,Grade,Maximum grade,"
+    "Grade can be changed,Last modified (submission),Last modified (grade),"
+    "Feedback comments"
+)
+WORKSHEET = "\ufeff" + "\r\n".join(
+    [
+        f'{HEAD},"Seat, row"',
+        'Participant 3,"李 雷",li@a.test,Submitted for grading,,11.00,Yes,'
+        '"Monday, 2 March 2026, 9:15 AM",-,,"3, ""left"""',
+        "Participant 2,Kim Lee,kim2@a.test,Submitted for grading,,11.00,Yes,-,-,,",
+        "Participant 9,Kim Lee,kim9@a.test,No submission,,11.00,Yes,-,-,Ill until May,",
+        'Participant 1,Kim Lee,kim1@a.test,Submitted for grading,"",11.00,Yes,-,-,,',
+    ]
+)
+CANVAS = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Essay (70),Lab 2: PCA (71),"
+    "Final Score\n"
+    ",,,,,,Manual Posting,\n"
+    "    Points Possible,,,,,10.00,22.00,(read only)\n"
+    '"Smith, Anna",4711,,anna,A,7.50,,75\n'
+    '"Smith, Anna",4712,,anna2,A,,3.00,\n'
+    '"Nobody, Nora",4713,,nora,A,,,\n'
+    '"Ill, Ida",4714,,ida,A,,EX,\n'
+)
+
+
+def mark_of(student, lab, right):
+    """Return a Mark as it is after a run, with the verdicts that are wanted."""
+    notebook, notes = restore_cells.mended(student.files[lab][0].cells, COPIES[lab])
+    for cell in notebook.cells:
+        if cell.id in made.graded(lab):
+            name = {"ename": "NotRight", "evalue": "no", "traceback": ["no"]}
+            text = {"name": "stdout", "text": "Marked on other problems: yes"}
+            cell.outputs = [
+                new_output("stream", **text)
+                if cell.id in right
+                else new_output("error", **name)
+            ]
+    return mark_class.Mark(notebook, dict.fromkeys(right, True), notes, 1.0)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """An empty course with both labs."""
+    course = tmp_path_factory.mktemp("opened")
+    gradebook.opened(course, COPIES)
+    return course
+
+
+def marked(opened, folder, course, right, *, again=None):
+    """Mark a folder without running anything.
+
+    ``right`` is {name: {lab: number of right checks}}.
+    """
+    shutil.copytree(opened, course)
+    (course / "seed.txt").write_text("7\n")
+    students = submissions.read(folder, COPIES)
+    give_back.take_tables(folder, course)
+    marks = {
+        (each.id, lab): mark_of(each, lab, made.graded(lab)[: right[each.name][lab]])
+        for each in students
+        for lab in each.files
+    }
+    gradebook.keep(course, students, marks, again=again)
+    return {each.name: each.id for each in students}
+
+
+def answered(lab, text=None):
+    notebook = made.filled(lab)
+    return made.text(made.replaced(notebook, WRITTEN, text) if text else notebook)
+
+
+def by_hand(course, student, points, comment=None, cell=WRITTEN, lab=LAB):
+    """Enter points as the formgrader does."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        grade = book.find_grade(cell, lab, lab, student)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        if comment:
+            name = cell.replace("-check", "-solution")
+            book.find_comment(name, lab, lab, student).manual_comment = comment
+        book.db.commit()
+
+
+def rows_of(path):
+    text = Path(path).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def names_in(path):
+    with zipfile.ZipFile(path) as archive:
+        return sorted(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def moodle(opened, tmp_path_factory):
+    """A class in Moodle's folders, marked: folder, course, and the students' ids."""
+    folder = tmp_path_factory.mktemp("moodle")
+    points = {"Kim Lee_1": 1, "Kim Lee_2": 2, "李 雷_3": 4, "=Eve_4": 3}
+    made.write(
+        folder,
+        {
+            f"{name}_assignsubmission_file_/{LAB}.ipynb": answered(LAB, f"I am {name}.")
+            for name in points
+        },
+    )
+    made.write(folder, {"Grades-Lab 2.csv": WORKSHEET.encode()})
+    course = tmp_path_factory.mktemp("marking") / "one"
+    ids = marked(opened, folder, course, {name: {LAB: n} for name, n in points.items()})
+    return folder, course, ids
+
+
+@pytest.fixture
+def course(moodle, tmp_path):
+    """A copy of the marked class, in which a test may write."""
+    return shutil.copytree(moodle[1], tmp_path / "course")
+
+
+def points_of(number):
+    """Return the points for the first checks of LAB."""
+    cells = {
+        cell.id: cell.metadata["nbgrader"]
+        for cell in COPIES[LAB].cells
+        if "nbgrader" in cell.metadata
+    }
+    return sum(cells[name]["points"] for name in made.graded(LAB)[:number])
+
+
+def test_moodles_worksheet_is_filled_in_and_nothing_else_of_it_changes(course):
+    _, lines = give_back.write(course, unmarked=True)
+    data = (course / "return" / LAB / "Grades-Lab 2.csv").read_bytes()
+    want = WORKSHEET
+    for number, right in {1: 1, 2: 2, 3: 4}.items():
+        old = next(line for line in WORKSHEET.split("\r\n") if f"nt {number}," in line)
+        empty = '"",11.00' if number == 1 else ",11.00"
+        full = (
+            f'"{points_of(right):.2f}",11.00'
+            if number == 1
+            else (f"{points_of(right):.2f},11.00")
+        )
+        want = want.replace(old, old.replace(empty, full, 1))
+    assert data == want.encode()
+    assert any("not in Grades-Lab 2.csv" in line and "=Eve_4" in line for line in lines)
+    notes = (course / "return/notes.txt").read_text("utf-8")
+    assert notes.splitlines() == lines
+
+
+def test_only_those_in_the_worksheet_get_feedback_by_it_and_all_are_in_the_plain_csv(
+    course, moodle
+):
+    give_back.write(course, unmarked=True)
+    folder = course / "return" / LAB
+    assert names_in(folder / "moodle-feedback.zip") == [
+        f"Kim Lee_1_assignsubmission_file_/{LAB}.html",
+        f"Kim Lee_2_assignsubmission_file_/{LAB}.html",
+        f"李 雷_3_assignsubmission_file_/{LAB}.html",
+    ]
+    with zipfile.ZipFile(folder / "moodle-feedback.zip") as archive:
+        for name in archive.namelist():
+            page = archive.read(name).decode()
+            who = name.removesuffix(f"_assignsubmission_file_/{LAB}.html")
+            assert f"I am {who}." in page
+    rows = {row["student"]: row for row in rows_of(folder / "points.csv")}
+    assert set(rows) == {"Kim Lee_1", "Kim Lee_2", "李 雷_3", "'=Eve_4"}
+    assert float(rows["'=Eve_4"]["points"]) == points_of(3)
+    assert {row["out of"] for row in rows.values()} == {"11.0"}
+
+
+def test_nothing_goes_back_before_written_answers_are_marked(course, moodle):
+    ids = moodle[2]
+    _, lines = give_back.write(course)
+    assert not (course / "return" / LAB).exists()
+    assert any("answers of 4 students are to be marked" in line for line in lines)
+    for points, student in enumerate(ids.values()):
+        by_hand(course, student, points / 2, "Nearly <b>there</b>.")
+    _, lines = give_back.write(course)
+    assert not any("to be marked" in line for line in lines)
+    rows = {row["id"]: row for row in rows_of(course / "points.csv")}
+    sheet = {
+        row["student"]: row for row in rows_of(course / f"return/{LAB}/points.csv")
+    }
+    for points, (name, student) in enumerate(ids.items()):
+        assert float(rows[student][f"02 {WRITTEN} (2)"]) == points / 2
+        right = {"Kim Lee_1": 1, "Kim Lee_2": 2, "李 雷_3": 4, "=Eve_4": 3}[name]
+        due = points_of(right) + points / 2
+        assert float(rows[student]["points"]) == due
+        assert float(sheet[platform_tables.text(name)]["points"]) == due
+        page = (course / f"feedback/{student}/{LAB}/{LAB}.html").read_text("utf-8")
+        assert "Nearly &lt;b&gt;there&lt;/b&gt;." in page
+        assert f"{due:g} of 11 points" in page
+        assert "to be marked" not in page
+
+
+def test_what_a_teacher_changed_is_left_or_kept_aside(course):
+    give_back.write(course, unmarked=True)
+    mine = course / "points.csv"
+    mine.write_text("my own table")
+    outcome, _ = give_back.write(course, unmarked=True)
+    assert outcome.left == ["points.csv"]
+    assert mine.read_text() == "my own table"
+    outcome, _ = give_back.write(course, unmarked=True, force=True)
+    kept = course / outcome.kept["points.csv"]
+    assert kept.read_text() == "my own table"
+    assert rows_of(mine)
+
+
+def test_the_same_marking_gives_the_same_files(course):
+    give_back.write(course, unmarked=True)
+    outcome, _ = give_back.write(course, unmarked=True)
+    assert outcome.written == outcome.removed == []
+    # What is refused now goes away again.
+    outcome, _ = give_back.write(course)
+    assert f"return/{LAB}/moodle-feedback.zip" in outcome.removed
+
+
+def test_without_a_worksheet_one_is_made_from_the_numbers_in_the_names(course):
+    (course / "Grades-Lab 2.csv").unlink()
+    _, lines = give_back.write(course, unmarked=True)
+    assert lines == []
+    text = (course / f"return/{LAB}/moodle-grades.csv").read_text("utf-8")
+    assert text.splitlines()[0] == HEAD
+    rows = {row["Identifier"]: row for row in csv.DictReader(io.StringIO(text))}
+    got = {name: (row["Full name"], row["Grade"]) for name, row in rows.items()}
+    assert got == {
+        "Participant 1": ("Kim Lee", f"{points_of(1):.2f}"),
+        "Participant 2": ("Kim Lee", f"{points_of(2):.2f}"),
+        "Participant 3": ("李 雷", f"{points_of(4):.2f}"),
+        "Participant 4": ("'=Eve", f"{points_of(3):.2f}"),
+    }
+    assert {row["Maximum grade"] for row in rows.values()} == {"11.00"}
+
+
+def test_canvas_gets_its_gradebook_back_and_its_names_of_files(opened, tmp_path):
+    folder, course = tmp_path / "in", tmp_path / "out"
+    made.write(
+        folder,
+        {
+            f"smithanna_4711_900_{LAB}-1.ipynb": answered(LAB, "a"),
+            "smithanna_LATE_4712_901_my work.ipynb": answered(LAB, "b"),
+            f"illida_4714_902_{LAB}.ipynb": answered(LAB, "c"),
+            f"newnoah_4799_903_{LAB}.ipynb": answered(LAB, "d"),
+            # One number under two names.
+            f"x_5000_904_{LAB}.ipynb": answered(LAB, "e"),
+            f"y_5000_905_{LAB}.ipynb": answered(LAB, "f"),
+            "2026-03-01T1200_Grades-PCA.csv": CANVAS.encode(),
+        },
+    )
+    right = ["smithanna_4711", "smithanna_4712", "illida_4714", "newnoah_4799"]
+    right = dict.fromkeys([*right, "x_5000", "y_5000"], {LAB: 2})
+    marked(opened, folder, course, right | {"smithanna_4711": {LAB: 1}})
+    _, lines = give_back.write(course, unmarked=True)
+    data = (course / f"return/{LAB}/2026-03-01T1200_Grades-PCA.csv").read_text()
+    one, two = 2 * points_of(1), 2 * points_of(2)
+    assert data == CANVAS.replace("7.50,,75", f"7.50,{one:.2f},75").replace(
+        ",,3.00,", f",,{two:.2f},"
+    )
+    said = "\n".join(lines)
+    assert "illida_4714 is EX there" in said
+    assert "only in points.csv: newnoah_4799" in said
+    assert "x_5000: their number stands for two names" in said
+    assert "11 points are 22 in the table" in said
+    assert names_in(course / f"return/{LAB}/canvas-feedback.zip") == [
+        f"illida_4714_902_{LAB}.html",
+        f"smithanna_4711_900_{LAB}-1.html",
+        "smithanna_LATE_4712_901_my work.html",
+    ]
+    assert len(rows_of(course / f"return/{LAB}/points.csv")) == 6
+    (course / "2026-03-01T1200_Grades-PCA.csv").unlink()
+    give_back.write(course, unmarked=True)
+    table = rows_of(course / f"return/{LAB}/canvas-grades.csv")
+    assert list(table[0]) == [*platform_tables.CANVAS, LAB]
+    assert (table[0]["Student"], table[0][LAB]) == ("    Points Possible", "11")
+    got = {row["ID"]: float(row[LAB]) for row in table[1:]}
+    assert got == {
+        "4711": points_of(1),
+        **dict.fromkeys(["4712", "4714", "4799"], points_of(2)),
+    }
+
+
+def test_labs_of_one_number_are_added_up_too(opened, tmp_path):
+    folder, course = tmp_path / "in", tmp_path / "out"
+    names = {"Ann_1": [LAB, OTHER], "Bob_2": [OTHER]}
+    for name, labs in names.items():
+        place = f"{name}_assignsubmission_file_"
+        made.write(folder, {f"{place}/{lab}.ipynb": answered(lab) for lab in labs})
+    marked(opened, folder, course, {n: {LAB: 5, OTHER: 2} for n in names})
+    give_back.write(course, unmarked=True)
+    alone = {lab: rows_of(course / f"return/{lab}/moodle-grades.csv") for lab in COPIES}
+    both = rows_of(course / f"return/{give_back.ALL}/moodle-grades.csv")
+    grades = {
+        lab: {r["Identifier"][-1]: float(r["Grade"]) for r in rows}
+        for lab, rows in [*alone.items(), ("both", both)]
+    }
+    assert list(grades[LAB]) == ["1"]
+    assert grades["both"]["1"] == grades[LAB]["1"] + grades[OTHER]["1"]
+    assert grades["both"]["2"] == grades[OTHER]["2"]
+    assert both[0]["Maximum grade"] == f"{sum(MOST.values()):.2f}"
+    assert names_in(course / f"return/{give_back.ALL}/moodle-feedback.zip") == [
+        f"Ann_1_assignsubmission_file_/{OTHER}.html",
+        f"Ann_1_assignsubmission_file_/{LAB}.html",
+        f"Bob_2_assignsubmission_file_/{OTHER}.html",
+    ]
+    # Lab 00 has no written answers, so it need not wait for lab 02.
+    give_back.write(course)
+    left = {path.parent.name for path in (course / "return").glob("*/*")}
+    assert left == {OTHER}
+
+
+def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp_path):
+    folder, _, ids = moodle
+    for points, student in enumerate(ids.values()):
+        by_hand(course, student, points / 2, f"comment {points}")
+    check = made.graded(LAB)[-1]
+    for name in ("Kim Lee_1", "Kim Lee_2"):
+        by_hand(course, ids[name], 0.25, "on the code", cell=check)
+    later = shutil.copytree(folder, tmp_path / "later")
+    place = "Kim Lee_2_assignsubmission_file_"
+    made.write(later, {f"{place}/{LAB}.ipynb": answered(LAB, "Changed.")})
+    made.write(later, {f"A Late_0_assignsubmission_file_/{LAB}.ipynb": answered(LAB)})
+    everybody = [*ids, "A Late_0"]
+    new = tmp_path / "new"
+    again = marked(opened, later, new, dict.fromkeys(everybody, {LAB: 0}), again=course)
+    give_back.write(new, unmarked=True)
+    rows = {row["id"]: row for row in rows_of(new / "points.csv")}
+    written, code = (
+        f"02 {WRITTEN} (2)",
+        next(n for n in rows[again["Kim Lee_1"]] if n.startswith(f"02 {check} ")),
+    )
+    for points, name in enumerate(ids):
+        row = rows[again[name]]
+        page = (new / f"feedback/{row['id']}/{LAB}/{LAB}.html").read_text("utf-8")
+        if name == "Kim Lee_2":
+            assert row[written] == "to be marked"
+            assert f"{points / 2:g} points by hand" in row["note"]
+            assert f"comment {points}" in row["note"]
+        else:
+            assert float(row[written]) == points / 2
+            assert f"comment {points}" in page
+        # A point for code counts as long as all that was filled in is the same.
+        assert float(row[code]) == (0.25 if name == "Kim Lee_1" else 0)
+    assert rows[again["A Late_0"]][written] == "to be marked"
+    assert gradebook.seed_of(course) == 7
+    # The old folder is as it was.
+    old = gradebook.read(course)
+    assert old.grades[ids["Kim Lee_2"], LAB][check].points == 0.25
+
+
+def test_a_folder_that_is_no_marking_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="MARKING must be a folder that make grade"):
+        give_back.write(tmp_path)
+
+
+# --- Tables of platforms --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_is_read_as_csv_reads_it(mark, end, separator):
+    rows = [
+        ["Identifier", "Grade", "Maximum grade", "Last modified (grade)", "a\nb"],
+        ["Participant 1", "", "10,00", 'say "x"', "a" + separator + end + "b"],
+        ["Participant 22", "5", "10,00", "", ""],
+    ]
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=separator, lineterminator=end).writerows(rows)
+    data = (mark + stream.getvalue()).encode()
+    table = platform_tables.read(data)
+    assert table.platform == "moodle"
+    assert [[value for value, _, _ in row] for row in table.rows] == rows
+    assert table.students == {"1": [1], "22": [2]}
+    assert table.out_of(1, 1) == 10
+    again = platform_tables.read(platform_tables.filled(table, 1, {1: "7.00"}))
+    want = [rows[0], ["Participant 1", "7.00", *rows[1][2:]], rows[2]]
+    assert [[value for value, _, _ in row] for row in again.rows] == want
+
+
+@pytest.mark.parametrize("data", [b"", b'"', b"a,b,c,d\n1,2,3,4\n", b"\xff\xfeI\0d\0"])
+def test_any_other_file_is_no_table(data):
+    assert platform_tables.read(data) is None
+
+
+def test_a_student_in_two_rows_gets_nothing(course):
+    twice = WORKSHEET.replace("Participant 9", "Participant 2")
+    (course / "Grades-Lab 2.csv").write_text(twice, encoding="utf-8", newline="")
+    _, lines = give_back.write(course, unmarked=True)
+    rows = rows_of(course / f"return/{LAB}/Grades-Lab 2.csv")
+    assert [row["Grade"] for row in rows if row["Identifier"][-1] == "2"] == ["", ""]
+    assert any("Kim Lee_2 is in 2 rows" in line for line in lines)
