@@ -139,9 +139,9 @@ class _Renderer(formulas.Renderer):
         except math_core.LatexError:
             return f"<code>{escape(tex)}</code>"
 
-    def safe_url(self, url):
-        """Return an address that leads to a page or a place in this one, or "#"."""
-        return super().safe_url(url) if SAFE.match(url) else "#"
+    def link(self, text, url, title=None):
+        """Return a link that leads to a page, to a place in this one, or nowhere."""
+        return super().link(text, url if SAFE.match(url) else "#", title)
 
     def image(self, text, url, title=None):
         """Return what a picture shows: none is fetched from anywhere."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from teaching.handing_out import careful_writing
+from teaching.handing_out.careful_writing import write as write_carefully
 from teaching.marking import feedback, gradebook, platform_tables, record
 from teaching.marking import submissions as submitted
 
@@ -71,7 +71,7 @@ def write(course, *, unmarked=False, force=False):
     if lines:
         text = "\n".join(lines) + "\n"
         files["return/notes.txt"] = lambda: text.encode("utf-8", "replace")
-    return careful_writing.write(course, files, force=force, sweep=True), lines
+    return write_carefully(course, files, force=force, sweep=True), lines
 
 
 class _Lazy(dict):
