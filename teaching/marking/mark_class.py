@@ -51,6 +51,7 @@ def grade(
     seed=None,
     workers=None,
     limits=None,
+    all_cells=False,
     say=print,
     again=None,
     unmarked=False,
@@ -71,6 +72,8 @@ def grade(
     workers : int, optional
         How many run at once, by default one for each core.
     limits : run_notebook.Limits, optional
+    all_cells : bool
+        Whether to run all cells, and not only those that answers depend on.
     say : callable
         Gets one line of text at a time.
     again : str or Path, optional
@@ -113,9 +116,10 @@ def grade(
     gradebook.opened(course, {lab: copies[lab] for lab in labs})
     say("The worked labs first:")
     with _executor(workers) as executor:
-        given = _given({lab: worked[lab] for lab in labs}, seeds, limits, executor, say)
+        runs = _runs({lab: worked[lab] for lab in labs}, seeds, limits, executor, say)
+        known = {lab: None if all_cells else run.known for lab, run in runs.items()}
         tasks = {
-            key: (mark, file, copy, seeds, given[key[1]], limits)
+            key: (mark, file, copy, seeds, runs[key[1]].given, known[key[1]], limits)
             for key, (file, copy) in jobs.items()
         }
         names = {key: file.name for key, (file, _) in jobs.items()}
@@ -130,7 +134,7 @@ def grade(
     return Marking(course, students, marks)
 
 
-def mark(file, copy, seeds, given, limits=None):
+def mark(file, copy, seeds, given, known=None, limits=None):
     """Return the Mark of one file. It runs what is in it."""
     notebook, notes = restore_cells.mended(file.cells, copy)
     if file.problem:
@@ -138,7 +142,7 @@ def mark(file, copy, seeds, given, limits=None):
         result = run_notebook.refused(notebook, file.problem)
     else:
         result = run_notebook.run(
-            notebook, file.lab, seeds=seeds, given=given, limits=limits
+            notebook, file.lab, seeds=seeds, given=given, known=known, limits=limits
         )
     notes = [*notes, *result.notes]
     if notes:
@@ -148,8 +152,8 @@ def mark(file, copy, seeds, given, limits=None):
     return Mark(result.notebook, result.right, notes, result.seconds)
 
 
-def _given(worked, seeds, limits, executor, say):
-    """Run the worked labs; return what their checks get besides the answers."""
+def _runs(worked, seeds, limits, executor, say):
+    """Run the worked labs; return {lab: Run}."""
     tasks = {(lab,): (_run_worked, n, lab, seeds, limits) for lab, n in worked.items()}
     runs = {lab: run for (lab,), run in _run_all(tasks, executor, say).items()}
     for lab, run in runs.items():
@@ -158,7 +162,7 @@ def _given(worked, seeds, limits, executor, say):
         if failure or wrong:
             text = f"the worked {lab} does not pass: {failure or ', '.join(wrong)}"
             raise RuntimeError(f"{text}. Nobody was marked; try again, or mend it")
-    return {lab: run.given for lab, run in runs.items()}
+    return runs
 
 
 def _run_worked(notebook, lab, seeds, limits):

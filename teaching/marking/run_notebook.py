@@ -13,7 +13,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_output
 
 from labchecks.verdicts import Check
-from teaching.marking import kernels
+from teaching.marking import kernels, needed_cells, watched_values
 from teaching.marking.remote_answer import (
     Asker,
     Silent,
@@ -22,7 +22,9 @@ from teaching.marking.remote_answer import (
     questions,
 )
 from teaching.marking.values import pack, unpack
+from teaching.marking.watch_cells import Watch
 
+NOT_RUN = "Not run: no point depends on it.\n"
 STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
 
 
@@ -44,7 +46,7 @@ class Run(NamedTuple):
     """A lab that was run.
 
     ``right`` is {grade_id: bool}, ``given`` {grade_id: packed values}, ``notes`` a list
-    of str, ``seconds`` what it took.
+    of str, ``seconds`` what it took, ``known`` what ``needed_cells.plan`` asks for.
     """
 
     notebook: object
@@ -52,9 +54,16 @@ class Run(NamedTuple):
     given: dict
     notes: list
     seconds: float
+    known: dict | None = None
 
 
-def run(notebook, lab, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK):
+class _NotHanded(Exception):
+    """A value could not be handed to a kernel."""
+
+
+def run(
+    notebook, lab, *, seeds, given=None, known=None, limits=None, warm=kernels.CAN_FORK
+):
     """Run a notebook from top to bottom; judge what is graded, before its check is run.
 
     Parameters
@@ -68,7 +77,11 @@ def run(notebook, lab, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK)
         For the problems that answers are judged on.
     given : dict, optional
         What checks get besides the answer, by grade_id, as a run of the worked lab
-        returns it. If None, this is that run: the values of its own kernel count.
+        returns it. If None, this is that run: the values of its own kernel count, and
+        its cells are watched.
+    known : dict, optional
+        The course's own cells, as a run of the worked lab returns them. If None, all
+        cells are run; else those that answers depend on.
     limits : Limits, optional
     warm : bool
         Whether to fork the kernel from a warm process.
@@ -78,24 +91,42 @@ def run(notebook, lab, *, seeds, given=None, limits=None, warm=kernels.CAN_FORK)
     Run
     """
     started, limits = time.monotonic(), limits or Limits()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        session = _Session(notebook, folder, limits, warm)
-        session.checks, session.seeds, session.given = checks_of(lab), seeds, given
-        with contextlib.closing(session):
-            session.start()
-            for index, cell in enumerate(notebook.cells):
-                session.run(index, cell)
+    plan = needed_cells.everything(notebook.cells)
+    plans = [plan]
+    if known is not None:
+        plans.insert(0, needed_cells.plan(notebook.cells, known, _asked(notebook)))
+    for plan in plans:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            session = _Session(notebook, folder, limits, warm)
+            session.checks, session.seeds, session.given = checks_of(lab), seeds, given
+            with contextlib.closing(session), contextlib.suppress(_NotHanded):
+                session.start()
+                session.run_all(plan)
+                break
     seconds = time.monotonic() - started
-    return Run(notebook, session.right, session.found, session.notes, seconds)
+    found = session.right, session.found, session.notes
+    return Run(notebook, *found, seconds, session.watch and session.watch.known)
+
+
+def _asked(notebook):
+    """Return {index of a graded cell: the expressions that answer it}."""
+    return {
+        index: [question.answer for question in questions(cell.source)]
+        for index, cell in enumerate(notebook.cells)
+        if _is_check(cell)
+    }
+
+
+def _is_check(cell):
+    return cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
 
 
 def refused(notebook, why):
     """Return the Run of a notebook that cannot be run: every check fails."""
     right = {}
     for cell in notebook.cells:
-        grader = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and grader.get("grade"):
-            right[grader["grade_id"]] = False
+        if _is_check(cell):
+            right[cell.metadata["nbgrader"]["grade_id"]] = False
             cell.outputs = _with_verdict([], f"not run: {why}")
     return Run(notebook, right, {}, [], 0.0)
 
@@ -120,6 +151,7 @@ class _Session:
         )
         self.notebook_client.most = limits.output
         self.manager, self.asker, self.dead = manager, None, False
+        self.cells, self.watch = notebook.cells, None
 
     def start(self):
         self.notebook_client.start_new_kernel()
@@ -140,16 +172,46 @@ class _Session:
         process = self.manager.provisioner.process
         return process is not None and process.poll() is None
 
-    def run(self, index, cell):
-        grader = cell.metadata.get("nbgrader", {})
-        is_check = cell.cell_type == "code" and grader.get("grade")
-        verdict = self._judge(grader["grade_id"], cell.source) if is_check else None
-        if cell.cell_type == "code":
-            cell.outputs = []
+    def run_all(self, plan):
+        if self.given is None:
+            self.watch = Watch(self.cells, self._look)
+        for index, cell in enumerate(self.cells):
+            is_check = _is_check(cell)
+            grade_id = cell.metadata["nbgrader"]["grade_id"] if is_check else None
+            verdict = self._judge(grade_id, cell.source) if is_check else None
+            if cell.cell_type == "code":
+                cell.outputs = []
+                self._run(index, cell, plan)
+            if is_check:
+                self.right[grade_id] = _is_right(verdict)
+                cell.outputs = _with_verdict(cell.outputs, verdict)
+
+    def _run(self, index, cell, plan):
+        whole, started = cell.source, time.monotonic()
+        if index in plan.sources:
+            cell.source = plan.sources[index]
             self._execute(index, cell)
-        if is_check:
-            self.right[grader["grade_id"]] = _is_right(verdict)
-            cell.outputs = _with_verdict(cell.outputs, verdict)
+            cell.source = whole
+        elif not _is_check(cell):
+            cell.outputs = [new_output("stream", name="stdout", text=NOT_RUN)]
+        for name, text in plan.handed.get(index, {}).items():
+            self._hand(name, text)
+        if self.watch:
+            looked = time.monotonic()
+            self.watch.after(cell, looked - started)
+            self.deadline += time.monotonic() - looked
+
+    def _look(self, expression):
+        """Return the value of an expression in the kernel of a worked lab."""
+        self.asker.limit(self.limits.lab)
+        return self.asker.answer(expression)
+
+    def _hand(self, name, text):
+        call = f"{watched_values.USE}load(globals(), {name!r}, {text!r})"
+        try:
+            self._look(call)
+        except Exception as error:
+            raise _NotHanded from error
 
     def _execute(self, index, cell):
         left = self.deadline - time.monotonic()

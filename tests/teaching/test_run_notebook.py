@@ -237,4 +237,4 @@ def test_a_failure_of_ours_is_no_zero_and_costs_nobody_else():
 def test_a_worked_lab_that_fails_marks_nobody(workers):
     notebook = small("def svd_loss(A, rank):\n    return 0.0")
     with pytest.raises(RuntimeError, match="the worked 01_x does not pass: svd-check"):
-        mark_class._given({"01_x": notebook}, [1], LIMITS, workers, None)
+        mark_class._runs({"01_x": notebook}, [1], LIMITS, workers, None)

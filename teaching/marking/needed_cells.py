@@ -1,0 +1,528 @@
+"""Which cells of a submission must be run, so that its answers are what they would be.
+
+Cells that a student wrote or changed are all run. Of the course's own, those are
+left out that nothing else depends on: no cell that is run, and no answer. What they
+give a value to is read in their text; what else they change was watched in the worked
+lab. Where a student's code could do something that names don't tell, all is run.
+"""
+
+import ast
+import functools
+import re
+import symtable
+from typing import NamedTuple
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from teaching.marking.watched_values import RANDOM, SETTINGS
+
+# What students may import without a doubt: it changes nothing behind names.
+SAFE = {"numpy", "torch", "pandas", "scipy", "sklearn", "matplotlib", "math", "cmath"}
+SAFE |= {"functools", "itertools", "collections", "operator", "statistics", "string"}
+SAFE |= {"time", "timeit", "typing", "dataclasses", "random", "copy", "tqdm", "re"}
+SAFE |= {"labhelpers", "labchecks", "fractions", "decimal", "numbers", "enum"}
+# Modules within them, and classes whose attributes are functions.
+WITHIN = {"linalg", "nn", "functional", "autograd", "random", "special", "optim", "fft"}
+WITHIN |= {"utils", "pyplot"}
+KINDS = {"Tensor", "Generator", "DataFrame", "Series", "finfo", "iinfo"}
+# Global settings, files, and what reaches names without naming them.
+GLOBAL = {"seed", "manual_seed", "seterr", "seterrcall", "backends", "hub", "random_"}
+GLOBAL |= {"rcParams", "options", "save", "load", "savez", "memmap", "fromfile"}
+GLOBAL |= {"loadtxt", "savetxt", "enable_grad", "inference_mode", "grad_mode"}
+HIDDEN = {"exec", "eval", "compile", "globals", "locals", "vars", "open", "setattr"}
+HIDDEN |= {"delattr", "getattr", "input", "breakpoint", "exit", "quit", "In", "Out"}
+HIDDEN |= {"get_ipython"}
+SHELL_NAMES = re.compile(r"_+|_(i+|\d+|i\d+|[iod]h|exit_code)|__\w+__")
+CHANGED = {"grad", "requires_grad"}  # attributes that students may set
+# What draws global random numbers, unless it is given a generator.
+DRAWS = {"rand", "randn", "randint", "randperm", "normal", "uniform", "random"}
+DRAWS |= {"rand_like", "randn_like", "randint_like", "bernoulli", "multinomial"}
+DRAWS |= {"shuffle", "choice", "choices", "sample", "permutation", "permuted"}
+DRAWS |= {"standard_normal", "dropout", "gauss", "poisson", "binomial", "exponential"}
+
+
+class Known(NamedTuple):
+    """A cell of the course: what its text changes, and what can be handed over.
+
+    ``changes`` are names that had a value before it; ``saved`` is {name: text}, of what
+    takes long to make.
+    """
+
+    source: str
+    changes: tuple
+    saved: dict
+
+
+class Plan(NamedTuple):
+    """{index of a cell: what to run of it}, and {index: {name: text}} to be loaded."""
+
+    sources: dict
+    handed: dict
+
+
+class _Doubt(Exception):
+    """Names don't tell what this code does."""
+
+
+class _Statement(NamedTuple):
+    reads: frozenset  # at once
+    later: frozenset  # when a function that it defines is called
+    binds: frozenset
+    end: int  # its last line
+    kind: str  # "import", "function", "plain" (it surely gives values) or "other"
+    has_code: bool  # it defines functions or classes
+    origins: frozenset  # of an import: what stands for what
+
+
+def everything(cells):
+    """Return the plan that runs all cells."""
+    return Plan({i: cell.source for i, cell in enumerate(cells) if _is_code(cell)}, {})
+
+
+def names(source):
+    """Return the names that a cell gives a value to, and those that it reads."""
+    statements = _read(source)
+    binds = {name for s in statements for name in s.binds}
+    return binds, {name for s in statements for name in s.reads | s.later}
+
+
+def plan(cells, known, asked):
+    """Return the Plan of a submission.
+
+    Parameters
+    ----------
+    cells : list of NotebookNode
+        In the shape of the lab.
+    known : dict of str to Known
+        The course's own cells by their ids, in the order of the lab.
+    asked : dict of int to list of str
+        By the index of a graded cell, the expressions that answer it. They are
+        evaluated before that cell is run.
+    """
+    if not asked:
+        return Plan({}, {})
+    try:
+        return _Lab(cells, known, asked).plan()
+    except (_Doubt, RecursionError):
+        return everything(cells)
+
+
+class _Lab:
+    def __init__(self, cells, known, asked):
+        self.cells, self.known, self.asked = cells, known, asked
+        self.last = max(asked)
+        before = [i for i in range(self.last) if _is_code(cells[i])]
+        self.course = [i for i in before if self._is_course(cells[i])]
+        self.own = [i for i in before if i not in self.course]
+        ids = [cells[i].id for i in self.course]
+        changed = {cells[i].id for i in self.own}
+        order = list(known)[: list(known).index(ids[-1]) + 1] if ids else []
+        if ids != [name for name in order if name not in changed]:
+            raise _Doubt  # moved or missing
+        self.read = {i: _read(cells[i].source) for i in before}
+        self.bound = {}  # {name: [(index, number of the statement), …]}
+        for i, statements in self.read.items():
+            for k, s in enumerate(statements):
+                for name in s.binds:
+                    self.bound.setdefault(name, []).append((i, k))
+        modules = {name for name in self.bound if self._are(name, "import")}
+        for i in self.own:
+            _look_for_doubt(cells[i].source, modules)
+        self.code = self._code()
+        self.calls = {i: self._calls_theirs(i) for i in self.course}
+        self.group = {}
+        for i in before:
+            if i in self.own or self.calls[i]:
+                for s in self.read[i]:
+                    self._unite(self._expand(_immediate(s)))
+
+    def _is_course(self, cell):
+        return cell.id in self.known and self.known[cell.id].source == cell.source
+
+    # --- Names ---
+
+    def _are(self, name, kind):
+        return all(s.kind == kind for s in self._given_by(name))
+
+    def _given_by(self, name):
+        return [self.read[i][k] for i, k in self.bound.get(name, ())]
+
+    def _is_data(self, name):
+        if name in (RANDOM, SETTINGS):
+            return True
+        return name in self.bound and not (
+            self._are(name, "import") or self._are(name, "function")
+        )
+
+    def _code(self):
+        """Return the names by which a student's code may be called."""
+        statements = [s for i in self.own for s in self.read[i]]
+        course = {n for i in self.course for s in self.read[i] for n in s.binds}
+        code = set()
+        for s in statements:
+            if s.kind == "import":
+                code |= {n for n in s.binds if not self._is_the_same_import(n)}
+            else:
+                code |= s.binds if s.has_code else s.binds & course
+        while True:
+            count = len(code)
+            for s in statements:
+                if (s.reads | s.later) & code:
+                    code |= s.binds | {n for n in s.reads if self._is_data(n)}
+            if len(code) == count:
+                return code
+
+    def _is_the_same_import(self, name):
+        found = {dict(s.origins).get(name, s.origins) for s in self._given_by(name)}
+        return self._are(name, "import") and len(found) == 1
+
+    def _expand(self, names):
+        """Return the data that names stand for, or that functions of these names use."""
+        found, open_ = set(), set(names)
+        while open_:
+            name = open_.pop()
+            found.add(name)
+            for s in self._given_by(name):
+                open_ |= s.later - found
+        return {name for name in found if self._is_data(name)}
+
+    def _reach(self, names, i):
+        """Return the names from which these come, as seen from a cell."""
+        found, seen = set(names), set()
+        open_ = {place for name in names for place in self._places(name, i)}
+        while open_:
+            seen |= open_
+            before = set()
+            for j, k in open_:
+                s = self.read[j][k]
+                found |= s.reads | s.later
+                for name in s.reads:
+                    within = [n for n in range(k) if name in self.read[j][n].binds]
+                    sure = [n for n in within if self.read[j][n].kind != "other"]
+                    if sure:
+                        before |= {(j, n) for n in within if n >= sure[-1]}
+                    else:
+                        before |= self._places(name, i)
+                for name in s.later:
+                    before |= self._places(name, i)
+            open_ = before - seen
+        return found
+
+    def _places(self, name, i):
+        return {(j, k) for j, k in self.bound.get(name, ()) if j <= i}
+
+    def _unite(self, names):
+        """Take names for such as may share what they stand for."""
+        names = set(names) - {RANDOM, SETTINGS}
+        for name in list(names):
+            names |= self.group.get(name, set())
+        for name in names:
+            self.group[name] = names
+
+    def _used(self, i, length=None):
+        """Return the names that a cell uses, as they are before it or later."""
+        used, bound = set(), set()
+        for s in self.read[i][:length]:
+            used |= (s.reads - bound) | s.later
+            if s.kind != "other":
+                bound |= s.binds
+        return used
+
+    def _calls_theirs(self, i):
+        return bool(self._reach(self._used(i), i) & self.code)
+
+    # --- What is needed ---
+
+    def plan(self):
+        self.need = {}  # {name: it must be as it would before the cell of this index}
+        self._want({SETTINGS}, self.last)
+        for i, expressions in self.asked.items():
+            for text in expressions:
+                for s in _read(text):
+                    self._want(s.reads | s.later, i)
+        run, handed = {}, {}
+        for i in self.own:
+            run[i] = len(self.read[i])
+            self._want_for(i, run[i])
+        while True:
+            before = dict(self.need), dict(run), dict(handed)
+            for i in self.course:
+                length = self._length(i)
+                name = self._can_be_handed(i, length) if length else ""
+                handed.pop(i, None)
+                run[i] = length
+                if name:
+                    handed[i] = {name: self.known[self.cells[i].id].saved[name]}
+                elif length:
+                    self._want_for(i, length)
+            if (self.need, run, handed) == before:
+                break
+        sources = {
+            i: self._first(i, length)
+            for i, length in run.items()
+            if (length or i in self.own) and i not in handed
+        }
+        return Plan(sources, handed)
+
+    def _want(self, names, index):
+        for name in names:
+            self.need[name] = max(self.need.get(name, 0), index)
+
+    def _want_for(self, i, length):
+        """Want what the first statements of a cell read, now or later."""
+        bound = set()
+        for s in self.read[i][:length]:
+            self._want(s.reads - bound, i)
+            self._want(s.later - {RANDOM}, self.last)
+            if RANDOM in self._expand(_immediate(s)):
+                self._want({RANDOM}, i)
+            if s.kind != "other":
+                bound |= s.binds
+
+    def _length(self, i):
+        """Return how many statements of a cell of the course are needed."""
+        touched = set(self.known[self.cells[i].id].changes)
+        if self.calls[i]:
+            sources = self._reach(self._used(i), i)
+            touched |= {name for name in sources if self._is_data(name)}
+        if any(self._is_needed_in_group(name, i) for name in touched):
+            return len(self.read[i])
+        needed = [
+            number
+            for number, s in enumerate(self.read[i], 1)
+            if any(self.need.get(name, 0) > i for name in s.binds)
+        ]
+        return max(needed, default=0)
+
+    def _is_needed_in_group(self, name, i):
+        alike = self.group.get(name, set()) | {name}
+        return any(self.need.get(each, 0) > i for each in alike)
+
+    def _can_be_handed(self, i, length):
+        """Return the one name that is needed of a cell, if all get the same value."""
+        known = self.known[self.cells[i].id]
+        statements = self.read[i][:length]
+        names = {n for s in statements for n in s.binds if self.need.get(n, 0) > i}
+        whole = {n for n in known.changes if self._is_needed_in_group(n, i)}
+        if len(names) != 1 or not names <= set(known.saved) or whole or self.calls[i]:
+            return ""
+        sources = self._reach(self._used(i, length), i)
+        seen = {
+            n
+            for j in self.own
+            if j < i
+            for s in self.read[j]
+            for n in self._expand(_immediate(s) | s.later)
+        }
+        shared = {n for n in sources & seen if self._is_data(n)} - {RANDOM}
+        return "" if shared else names.pop()
+
+    def _first(self, i, length):
+        """Return the first statements of a cell as text."""
+        source = self.cells[i].source
+        if i in self.own or length == len(self.read[i]):
+            return source
+        lines = _plain(source).splitlines(keepends=True)
+        return "".join(lines[: self.read[i][length - 1].end])
+
+
+def _is_code(cell):
+    return cell.cell_type == "code"
+
+
+def _immediate(statement):
+    return statement.reads | statement.binds
+
+
+# --- What a text says ------------------------------------------------------------------
+
+
+def _plain(source):
+    """Return a cell's text as Python, whatever IPython adds to it."""
+    return TransformerManager().transform_cell(source)
+
+
+@functools.lru_cache(4096)
+def _read(source):
+    """Return the statements of a cell, a list; of one that isn't Python, none."""
+    try:
+        nodes = ast.parse(_plain(source)).body
+    except (SyntaxError, ValueError):
+        return []
+    found = []
+    for node in nodes:
+        s = _statement(node)
+        if found and node.lineno <= found[-1].end:  # a cell is never cut in a line
+            before = found.pop()
+            both = (a | b for a, b in zip(before[:3], s[:3]))
+            has_code = before.has_code or s.has_code
+            s = _Statement(*both, s.end, "other", has_code, frozenset())
+        found.append(s)
+    return found
+
+
+def _statement(node):
+    _, later, binds = _names(node)
+    reads, _ = _exposed(node, frozenset())
+    kind, origins = "other", frozenset()
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        kind, origins = "import", _origins(node)
+    elif isinstance(node, ast.FunctionDef) and not node.decorator_list:
+        defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        is_bare = all(isinstance(each, ast.Constant) for each in defaults)
+        kind = "function" if is_bare else "plain"
+    elif isinstance(node, ast.Assign | ast.FunctionDef | ast.ClassDef):
+        kind = "plain"
+    code = ast.FunctionDef | ast.ClassDef | ast.Lambda
+    has_code = any(isinstance(each, code) for each in ast.walk(node))
+    return _Statement(reads, later, binds, node.end_lineno, kind, has_code, origins)
+
+
+def _origins(node):
+    start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    return frozenset((a.asname or a.name, start + a.name) for a in node.names)
+
+
+def _exposed(node, bound):
+    """Return the names read before the node gives them a value, and those it gives."""
+    reads, after = set(), bound
+
+    def follow(nodes, bound):
+        for each in nodes:
+            found, bound = _exposed(each, bound)
+            reads.update(found)
+        return bound
+
+    def read(expression):
+        reads.update(_names(expression)[0] - bound)
+
+    match node:
+        case ast.For():
+            read(node.iter)
+            inside = ast.Assign([node.target], ast.Constant(0), lineno=0)
+            follow([inside, *node.body], bound)
+            follow(node.orelse, bound)
+        case ast.While() | ast.If():
+            read(node.test)
+            follow(node.body, bound)
+            follow(node.orelse, bound)
+        case ast.Try():
+            follow(node.body, bound)
+            for handler in node.handlers:
+                if handler.type:
+                    read(handler.type)
+                follow(handler.body, bound | {handler.name})
+            follow(node.orelse, bound)
+            follow(node.finalbody, bound)
+        case ast.With():
+            read(ast.With(node.items, [ast.Pass()], lineno=0))
+            given = _names(ast.With(node.items, [ast.Pass()], lineno=0))[2]
+            follow(node.body, bound | given)
+        case _:
+            read(node)
+            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                reads.update({node.target.id} - bound)
+            plain = ast.Assign | ast.FunctionDef | ast.ClassDef
+            if isinstance(node, plain | ast.Import | ast.ImportFrom):
+                after = bound | _names(node)[2]
+    return frozenset(reads), frozenset(after)
+
+
+def _names(node):
+    """Return the global names that code reads at once, later, and gives values to."""
+    top = symtable.symtable(ast.unparse(node), "cell", "exec")
+    reads = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    binds = {
+        s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()
+    }
+    later = set()
+    for table in top.get_children():
+        now, then = _within(table)
+        reads, later = reads | now, later | then
+    draws = {RANDOM} if _words(node) & DRAWS else set()
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        later |= draws
+    else:
+        reads |= draws
+    return frozenset(reads), frozenset(later), frozenset(binds)
+
+
+def _within(table):
+    """Return the global names that a scope and those within it read: now, and later."""
+    names = {
+        s.get_name()
+        for s in table.get_symbols()
+        if s.is_global() and (s.is_referenced() or s.is_assigned())
+    }
+    is_now = table.get_type() == "class" or table.get_name().endswith("comp")
+    now, later = (names, set()) if is_now else (set(), names)
+    for inner in table.get_children():
+        first, second = _within(inner)
+        now, later = (now | first if is_now else now), later | second
+        later = later if is_now else later | first
+    return now, later
+
+
+def _path(node):
+    """Return the parts of a dotted name, ``["np", "linalg", "svd"]``."""
+    if isinstance(node, ast.Attribute):
+        return [*_path(node.value), node.attr]
+    return [node.id] if isinstance(node, ast.Name) else [""]
+
+
+def _words(node):
+    words = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return words | {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _look_for_doubt(source, modules):
+    """Raise _Doubt if names don't tell what a student's cell does."""
+    try:
+        tree = ast.parse(_plain(source))
+    except (SyntaxError, ValueError):
+        return
+    bases = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    }
+    modules = modules & {n for s in _read(source) for n in s.reads | s.later}
+    for node in ast.walk(tree):
+        if _is_doubtful(node, modules, is_base=id(node) in bases):
+            raise _Doubt
+
+
+def _is_doubtful(node, modules, *, is_base):
+    match node:
+        case ast.Import():
+            return any(a.name.split(".")[0] not in SAFE for a in node.names)
+        case ast.ImportFrom():
+            names = {a.name for a in node.names}
+            top = (node.module or "").split(".")[0]
+            hidden = names & ({"*"} | GLOBAL | WITHIN)
+            return bool(node.level or top not in SAFE or hidden) or any(
+                name.startswith(("_", "set_")) for name in names
+            )
+        case ast.Global() | ast.AsyncFunctionDef() | ast.Await() | ast.AsyncFor():
+            return True
+        case ast.FunctionDef(name="__del__"):
+            return True
+        case ast.Name(id=name):
+            is_read = isinstance(node.ctx, ast.Load)
+            hidden = name in HIDDEN or (is_read and SHELL_NAMES.fullmatch(name))
+            return bool(hidden) or (is_read and name in modules and not is_base)
+        case ast.Attribute(attr=name):
+            own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            is_set = not isinstance(node.ctx, ast.Load)
+            if name.startswith("_") or (is_set and name not in CHANGED and not own):
+                return True
+            path = _path(node)
+            if path[0] not in modules:
+                return False
+            outer = path[1:-1]
+            return (
+                is_set
+                or bool({*path} & GLOBAL)
+                or any(part.startswith("set_") for part in path)
+                or (name in WITHIN and not is_base)
+                or not set(outer[:1]) <= WITHIN | KINDS
+            )
+    return False
