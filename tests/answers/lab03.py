@@ -440,7 +440,7 @@ GRADIENT = Exercise(
 def _seen(wrong, right):
     """Compare what both return of the lab's validation rows: loss, then accuracy.
 
-    Both are those of the lab's cells "split" and "yours-ours".
+    Both are those of the lab's cells "split" and "mlp-check".
     """
     iris = data.load_iris()
     draw = torch.Generator().manual_seed(1)
