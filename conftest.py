@@ -22,6 +22,7 @@ SLOW = (
     "tests/teaching/test_site.py",
     "tests/teaching/test_sheets.py",
     "tests/teaching/test_pdf.py",
+    "tests/teaching/test_room.py",
     "tests/tools/test_bench.py",
     "tests/teaching/test_handouts.py",
     "tests/teaching/test_guide.py",
@@ -30,6 +31,7 @@ SLOW = (
     "tests/tools/test_matrix.py",
     "tests/labchecks/test_checks.py",
     "tests/tools/test_hub.py",
+    "tests/teaching/test_cards.py",
     "tests/teaching/test_remote_answer.py",
 )
 

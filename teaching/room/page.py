@@ -14,6 +14,7 @@ from labchecks.room import VARIABLE
 from teaching.room import lines, tally, words
 
 HOST = "127.0.0.1"
+REFRESH = 5  # seconds
 POLICY = "default-src 'none'; style-src 'nonce-{}'; base-uri 'none'; form-action 'none'"
 POLICY += "; frame-ancestors 'none'"
 OTHER_HINT = "another hint, which depends on what the student wrote"
@@ -64,7 +65,7 @@ def render(folder, known, *, lab=None, shown=(), hours=3, nonce=""):
     here = tally.sessions(found, lab)
 
     def address(lab, shown=()):
-        return "/?" + urlencode([("lab", lab), *(("show", name) for name in shown)])
+        return "?" + urlencode([("lab", lab), *(("show", name) for name in shown)])
 
     votes = []
     for name, (title, question) in known[lab].questions.items() if lab else ():
@@ -78,7 +79,8 @@ def render(folder, known, *, lab=None, shown=(), hours=3, nonce=""):
         title=known[lab].title if lab else "",
         others=[(other, address(other)) for other in told],
         sessions=len(here),
-        hours=hours,
+        hours=f"{hours:g}",
+        refresh=REFRESH,
         exercises=[
             (number, name, stated, tally.standing(here, number))
             for number, (name, stated) in (known[lab].exercises if lab else {}).items()
