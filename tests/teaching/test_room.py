@@ -15,7 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-from labchecks import room
+from labchecks import lab01 as checks
+from labchecks import errors, predictions, room, verdicts
 from teaching import __main__ as command
 from teaching import labs, marking
 from teaching.execute_notebook import AS_STORED
@@ -64,18 +65,19 @@ def class_(tmp_path):
 
 @pytest.mark.parametrize("number", KNOWN)
 def test_every_exercise_and_prediction_of_a_lab_is_known(number):
-    checks = importlib.import_module(f"labchecks.lab{number}")
+    lab = importlib.import_module(f"labchecks.lab{number}")
     exercises = {f"{k}, {name}" for k, (name, _) in KNOWN[number].exercises.items()}
-    stated = [x for x in vars(checks).values() if hasattr(x, "stated")]
+    stated = [x for x in vars(lab).values() if hasattr(x, "stated")]
     places = {f"{x.place.split()[-1]}, {x.__name__}" for x in stated}
     assert places == exercises
-    assert KNOWN[number].questions.keys() == checks.prediction.questions.keys()
+    assert KNOWN[number].questions.keys() == lab.prediction.questions.keys()
     assert all(0 < minutes < 60 for _, minutes in KNOWN[number].exercises.values())
 
 
 def test_the_real_checks_are_understood(tmp_path, monkeypatch):
-    from labchecks import lab01 as checks
-
+    for memory, empty in ("_noted", {}), ("_told", set()):
+        monkeypatch.setattr(predictions, memory, empty)
+    monkeypatch.setattr(verdicts, "_session", {})
     monkeypatch.setenv(room.VARIABLE, str(tmp_path))
     wrong = checks.svd_loss(lambda A, rank: 7.0)
     checks.prediction("starts", 198)
@@ -93,10 +95,10 @@ def test_the_real_checks_are_understood(tmp_path, monkeypatch):
 def test_the_words_of_each_slip_are_found_by_its_key():
     known, missing = words.by_key(), []
     for number in KNOWN:
-        checks = importlib.import_module(f"labchecks.lab{number}")
+        lab = importlib.import_module(f"labchecks.lab{number}")
         tested = importlib.import_module(f"tests.answers.lab{number}").EXERCISES
         for exercise in tested:
-            check = getattr(checks, exercise.name)
+            check = getattr(lab, exercise.name)
             for _, items in check.stated(np.random.default_rng(1), exercise.given):
                 for item in items:
                     hints = [key[0] for key, _, _ in item.known()]
@@ -420,6 +422,24 @@ def test_the_page_is_read_from_the_last_row(chromium, address, size, scheme):
         assert said == []
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("number", KNOWN)
+def test_the_fullest_page_needs_no_scrolling(chromium, class_, number):
+    """All votes are taken, and each exercise has one of the longest hints."""
+    hint = errors.UNRECORDED.text
+    assert words.by_key()[room.key(hint)] == hint
+    for session in range(2):
+        for exercise, (name, _) in KNOWN[number].exercises.items():
+            class_.say(session, f"Exercise {exercise}, {name}", WRONG, hint=hint)
+        for name, (_, question) in KNOWN[number].questions.items():
+            class_.vote(session, name, question.options[0], lab=number)
+    for width, height in (1440, 900), (1920, 1080):
+        tab = chromium.new_page(viewport={"width": width, "height": height})
+        tab.set_content(shown(class_, shown=KNOWN[number].questions))
+        assert tab.locator(".hint").count() == len(KNOWN[number].exercises)
+        assert tab.evaluate("() => document.documentElement.scrollHeight") == height
+        tab.close()
 
 
 def test_the_page_is_drawn_anew_by_itself(chromium, address, busy, monkeypatch):
