@@ -29,7 +29,7 @@ PLANTED = "total = sum(r**2 for r in residuals)"
 HAND_OUT = """
 import json, sys
 from teaching import labs
-from teaching.handing_out import handouts, sheets
+from teaching.handing_out import guide, handouts, sheets
 from teaching.handing_out.student_copy import student_copies
 
 lab, planted = sys.argv[1:]
@@ -37,6 +37,7 @@ worked = labs.read()
 copies = handouts.written(student_copies(worked))
 files = handouts.student_files(worked, copies)
 pages = sheets.pages({lab: worked[lab]}, folder=labs.NOTEBOOKS)
+pages |= guide.pages({lab: worked[lab]}, folder=labs.NOTEBOOKS)
 worked[lab].cells[-1].source += planted
 leaking = handouts.written(student_copies(worked))
 try:
@@ -150,6 +151,14 @@ def test_a_new_lab_is_printed(given):
     assert 'class="solution"' not in student
     assert solutions.count('class="solution"') == 2
     assert "share of the tenth: 0.92" in solutions
+
+
+def test_a_new_lab_has_a_teachers_guide(given):
+    guide = given["pages"][f"{STEM}.html"]
+    assert f"Exercise {int(NUMBER)}.1" in guide
+    assert "There is no root." in guide  # of its check
+    assert "Half is its share of the sizes" in guide  # of its prediction
+    assert "17 min" in guide  # 5 to read, 10 for the exercise, 2 for the vote
 
 
 def test_a_new_lab_is_marked(pack, given, tmp_path):
