@@ -190,7 +190,7 @@ def numerical_gradient(rng, shape):
     f, rows, x = _waves(rng, 4, shape)
     h, middle = 0.2, np.sin(rows @ x).sum()
     moves = h * np.eye(x.size).reshape(-1, *shape)
-    first = np.arange(x.size).reshape(shape) == 0
+    count = np.arange(x.size).reshape(shape)
 
     def values(points):
         found = [np.sin(rows @ point).sum() for point in points]
@@ -205,15 +205,20 @@ def numerical_gradient(rng, shape):
     left = values(left + moves) - values(left - moves)
     so_far = h * np.tri(x.size).reshape(-1, *shape)
     so_far = values(x + so_far) - values(x - so_far)
-    put = np.where(moves > 0, moves, x), np.where(moves > 0, -moves, x)
-    put = values(put[0]) - values(put[1])
+    ups, downs = (values(np.where(moves > 0, m, x)) for m in (moves, -moves))
+    put = ups - downs, ups - down, up - downs
     brackets = "Brackets: the whole difference is divided by the whole of 2 h."
     alone = "Take both sides, x + h and x − h: one side alone errs by h, not by h²."
+    halves = [side / (2 * h) for side in (up - middle, middle - down)]
+    rows_only = "len(x) counts the rows: a loop over the entries goes to x.numel()."
+    right = (up - down) / (2 * h)
     slips = [
-        (alone, (up - middle) / h, (middle - down) / h),
+        (alone, (up - middle) / h, (middle - down) / h, *halves),
         ("The two points are 2 h apart.", (up - down) / h),
         (brackets, (up - down) / 2 * h, up - down / (2 * h)),
         ("Divide the difference by the distance of the two points.", up - down),
+        ("The distance is 2 h: h is not squared.", 2 * right / h),
+        ("Both values of f are of the same point: one at x + h, one at x − h.", 0 * x),
         ("That is downhill: f at x + h comes first.", (down - up) / (2 * h)),
         ("All entries move at once: move one, and leave the others.", whole / (2 * h)),
         ("A whole row moves at once: move a single entry.", by_row / (2 * h)),
@@ -222,10 +227,18 @@ def numerical_gradient(rng, shape):
             "Entries moved before are still moved: a new copy for each.",
             so_far / (2 * h),
         ),
-        ("The entry is replaced by h: add h to it, by += h.", put / (2 * h)),
+        (
+            "The entry is replaced by h: add h to it, by += h.",
+            *(p / (2 * h) for p in put),
+        ),
         (
             "Only the first entry: is return inside the loop?",
-            first * (up - down) / (2 * h),
+            (count == 0) * right,
+        ),
+        (rows_only, (count < len(x)) * right),
+        (
+            "The last entry is left out: range(n) ends before n.",
+            (count < x.size - 1) * right,
         ),
         (
             "Move by the h that is handed in, and use f alone.",
@@ -236,7 +249,6 @@ def numerical_gradient(rng, shape):
     fits = "f takes a tensor of the shape of x, and this one has another."
     errors = [("shapes cannot be multiplied", fits)]
     judged = {"say": _say("slopes"), "where": RIGHT, "errors": errors}
-    right = (up - down) / (2 * h)
     return Case(right, slips, otherwise, (f, x, h), **judged)
 
 

@@ -82,6 +82,10 @@ def _descent(A, start, mask=None):
         moved = U.detach() + 2 * LR * E @ V.detach()
         return loss(U, V.detach()) - 2 * (E * (moved @ V.T)).sum()
 
+    def uphill(U, V):
+        """Have the gradient of V turned round."""
+        return loss(U, V.detach()) - loss(U.detach(), V)
+
     slips = [
         (MEAN, 1 / A.numel(), 1 / known.sum(), 1 / A.shape[0], 1 / A.shape[1]),
         (DOUBLE, 2),
@@ -89,6 +93,8 @@ def _descent(A, start, mask=None):
         (SQUARE, lambda U, V: loss(U, V) ** 0.5),
         (EACH, lambda U, V: rest(U, V).sum() ** 2, lambda U, V: rest(U, V).abs().sum()),
         (TOGETHER, late),
+        ("V goes uphill: subtract.", uphill),
+        ("U goes uphill: subtract.", lambda U, V: -uphill(U, V)),
     ]
     if mask is not None:
         rows = known * known.min(dim=1, keepdim=True).values

@@ -74,6 +74,10 @@ def pca_scores(rng, n, spread, k, aligned=False):
     multiples = [P[:, :k] * factor for factor in (1, n**0.5, (n - 1) ** 0.5)]
     scaled = [_scores(centred / X.std(axis=0, ddof=ddof), k) for ddof in (0, 1)]
     of_columns = [table @ Qt[:, :k] for table in (centred, X)]
+    raw, standard = (
+        centred @ linalg.truncated_svd(table, k).Vt.T
+        for table in (X, centred / X.std(axis=0))
+    )
     by_rows, by_all = (_scores(X - X.mean(i, keepdims=True), k) for i in (1, None))
     no_centre = "X is not centred: take its column means away."
     by_columns = "Take away the mean of each column, axis=0."
@@ -95,7 +99,9 @@ def pca_scores(rng, n, spread, k, aligned=False):
         ("The axes are the rows of Qt: multiply by Qt[:k].T.", *of_columns),
         ("σ is multiplied in twice.", right * s[:k]),
         (last, all_scores[:, -k:]),
-        ("Centre only, do not divide by the standard deviation.", *scaled),
+        ("Centre only, do not divide by the standard deviation.", *scaled, standard),
+        ("The axes are those of the raw X: centre before the SVD, too.", raw),
+        ("Signs are lost: an axis has entries of both.", centred @ np.abs(Qt[:k]).T),
         ("Do not divide by √(n − 1).", right / (n - 1) ** 0.5),
         ("Do not divide by n.", right / n, right / n**0.5),
         ("Multiply by σ, not by its root.", P[:, :k] * s[:k] ** 0.5),

@@ -231,9 +231,24 @@ ONE_COPY = COPIES.replace(f"        {COPY}\n", "").replace(
     "    for i", f"    {COPY}\n    for i"
 )
 
+IN_TURN = """
+def numerical_gradient(f, x, h):
+    point, slopes = x.clone(), torch.zeros_like(x)
+    entries = point.view(-1)
+    for i in range(x.numel()):
+        before = entries[i].item()
+        entries[i] = before + h
+        up = f(point)
+        entries[i] = before - h
+        down = f(point)
+        slopes.view(-1)[i] = (up - down) / (2 * h)
+        entries[i] = before
+    return slopes
+"""
+
 NUMERICAL = Exercise(
     "numerical_gradient",
-    [CENTRAL, IN_PLACE, IDENTITY, COPIES],
+    [CENTRAL, IN_PLACE, IDENTITY, COPIES, IN_TURN],
     [
         ([("f(x - move)) / (2 * h)", "f(x)) / h")], "both sides"),
         ([("f(x + move)", "f(x)"), ("(2 * h)", "h")], "both sides"),
@@ -241,7 +256,15 @@ NUMERICAL = Exercise(
         ([(" / (2 * h)", "")], "Divide the difference"),
         ([("/ (2 * h)", "/ 2 * h")], "Brackets"),
         ([("(f(x + move) - f(x - move))", "f(x + move) - f(x - move)")], "Brackets"),
-        ([("(2 * h)", "h**2")], "by their distance"),
+        ([("(2 * h)", "h**2")], "h is not squared"),
+        ([("f(x + move)", "f(x)")], "both sides"),
+        (IN_TURN.replace("down = f(point)", "down = f(x)"), "both sides"),
+        (IN_TURN.replace("before + h", "before - h"), "of the same point"),
+        (IN_TURN.replace("before + h", "h"), "replaced by h"),
+        (IN_TURN.replace("before - h", "-h"), "replaced by h"),
+        ([("range(x.numel())", "range(len(x))")], "counts the rows"),
+        ([("range(x.numel())", "range(x.numel() - 1)")], "last entry is left out"),
+        ([("(2 * h)", "(2 + h)")], "by their distance"),
         ([("f(x + move) - f(x - move)", "f(x - move) - f(x + move)")], "downhill"),
         ([("move.view(-1)[i] = h", "move += h")], "move at once"),
         (BY_ROW, "A whole row"),

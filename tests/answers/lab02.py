@@ -9,6 +9,10 @@ from tests.answers import Exercise
 SORTED_BY_CHANCE = """values, axes = np.linalg.eig(np.cov(X.T))
     return centred @ axes[:, :k]"""
 
+OF_RAW = """P, s, Qt = np.linalg.svd({}, full_matrices=False)
+    return centred @ Qt[:k].T"""
+BOTH = "return P[:, :k] * s[:k]"
+
 SCORES = Exercise(
     "pca_scores",
     [
@@ -60,6 +64,12 @@ def pca_scores(X, k, ddof=1):
             ],
             "standard deviation",
         ),
+        ([(BOTH, OF_RAW.format("X"))], "those of the raw X"),
+        (
+            [(BOTH, OF_RAW.format("centred / X.std(axis=0)"))],
+            "standard deviation",
+        ),
+        ([(BOTH, "return centred @ abs(Qt[:k]).T")], "entries of both"),
         ([("axis=0", "axis=1, keepdims=True")], "each column"),
         ([("axis=0", "")], "each column"),
         (
