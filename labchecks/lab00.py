@@ -4,6 +4,7 @@ import numpy as np
 
 from labchecks.cases import BOTH, Case, Cost, cases
 from labchecks.given import Node, Waves
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import Matrix, Number, expect, shape_of
 from labchecks.student import Hint, kind
@@ -182,6 +183,12 @@ def _waves(rng, count, shape):
     rows = rng.normal(size=(count, shape[0]))
     x = rng.normal(size=shape)
     return Waves(rows), rows, x
+
+
+hunt, bug_found = bug_hunt(
+    "0.2",
+    "c-oCtOKu}K5WPyl*+_}hV;cxE;~<L!m;hNN2(t4S1FE}PO_)szB&C*ef~<3t93e-^N%D%-t&cr3whTy+_^RsFtH)~JUp3s4-}W4BZQRFoG>v7SXYGRa3+m=~A3Wjp;Y$8~=e&)ca>q0QDYVp*$%0-TsK!sxIBIO$a%5j~sx(&fY=ZT9LCJ*;C;EZ*RqcZ3*?d7c#Ja2g<QURNXCHaCpKFYyv;|$FtDWUxw!9fn+Yrf;^%RX?BdC&Q+-yEEm)DAcVk8(--P?!CX6|S66XtXT+!*i;btk}fgM)TfIJ^+IJdbO_;6E9uA{^V%3^SBjmY6xcq1i2cjUjxw8hu5ZZ6=#(W$H)8MxB(FxLVNt)sKlfT60d6dgC0&1>s|wL}uS$0(89~=!pRz$RPDKwK4Q%;3=D!E2R2VrUKAR>lg+aZ0-U$t-{tfuLw$<vtu|2G4N6zY>jW7ajnqlt=}dZIyn($3AtT^_DkkpTG|6DNp>vW1A(O3TN_i>8e|gz1Cfr=S}uj2DF7W)Y1s#K`2fZ4zeDmDrY!Z1y#0g>v@>ptX7ok?kj*3eayRI|zy78Uz7N97#<Tk&#IB2rh5ms$t$uTJR{a%DDMmTc`RxGxJ*w<%14g)*w`63(9SHSXm+i(`J?JX>15#ZQGAo(hEk>4YFZP&5Raz*MsDm5`4EXNff1V<>jd!2Za9PN%<W0)U*#W|8R;UHB2Fye>k)aJHDbG9vT?0uRd7#!rG8<S^ru)p`+VV5KQ?|~H>NKj(t7Si`e!8B=PJZ?7Kv-vDfjp8OO@XSH^^_gl)>*%nW5;clD_9$_bZA-`y*(o|uAqIXSj*cUxWu?7z9`j)9j7uQK&?)r5Re5aUwYd#j#bK0MsaF4X{drdk?WH9o!-mipeOFH_H7Yw35N4a3G2xWm(}$aNx2~gNHt*UQT9sdlTF=?JY)x)V9Boi9T|fE<)K7Fx%IWP{c2=-J2HKFrwXw~*-5k3%bFO(fWCo%ZRWBw$%U}dxgt1~Q2pIt4XMQgEK<>XVLh5;+&$vvbha#Df9tp)JnysEN@pcx8*Sm+v4bbiK*t^)ncp30>kpG5@PJ%_Fv`oOtmtP%8`^Q5%j&o3IdGJyC~okuKs&PHPhlIA5~uGA6GOcL9RCpXVOqcAZM_EXhll?Gx&^d(",
+)
 
 
 @cases("0.2", Matrix("the gradient", SHAPE), sizes=[((3,),), ((2, 3),)], dtypes=BOTH)

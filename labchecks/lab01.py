@@ -7,9 +7,10 @@ import torch
 
 from labchecks.cases import BOTH, Case, asked, cases, near, number_to_find
 from labchecks.follow import TOGETHER, Descent, Drawn, Training
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import Matrix, Number, Tensors, expect
-from labchecks.student import Hint
+from labchecks.student import Hint, Wrong
 from labchecks.verdicts import progress as progress
 from labchecks.verdicts import strict as strict
 from labhelpers import linalg
@@ -206,12 +207,13 @@ class _DrawnProduct(_Start):
         (first,) = found
         (A, mask, rank), (U, V) = training.given, lab
         hint = "Return the whole product: where mask is 0, it fills the holes."
-        empty = near(first, mask * first)
-        expect(not empty, "zeros in the holes", "no holes", hint)
+        odd = [(mask * first, first, "zeros in the holes", hint)]
         hint = "Return the product itself, at the known entries too."
         for known, seen in (0 * A, "zeros where mask is 1"), (A, "the entries of A"):
-            same = near(mask * first, mask * known)
-            expect(not same, seen, "those of U @ V.T", hint)
+            odd.append((mask * known, mask * first, seen, hint))
+        for made, found, seen, hint in odd:
+            if near(found, made):
+                raise Wrong(seen, "those of U @ V.T", hint, slip=(hint, 0))
         if near(first, U @ V.T):
             return lab
         self.remark(found, run, asking)
@@ -228,6 +230,12 @@ class _DrawnProduct(_Start):
             return None
         (second,) = run(1e-6, 1)
         return _rank_one_start(first, second - first, mask * (A - first))
+
+
+hunt, bug_found = bug_hunt(
+    "1.4",
+    "c-o~_+iv4F5dD>bUuvg{V5bGP2w<Ro=xYiTiT7bQ2q<Z65s^qONk#Qrf2tqUKj|4#Qk3284RrupB8M|)=A0Sk!>ZyFmA35~4!k~O)GGg+ky8fWrf;9Pvt{k~yX|(HQRDX8e7no&%!Zu`*6r`C;mz$wL->4L$=@#=dS~c?exzf5pV3K&z!e2cp=M$eoMun<L<bsbb{s>J_O#2BgXFA5eA?3?_qFOctvz4?LCZP^z-rx2Kwsg^PZ?F=(((R~$KOrv_*1VP`=_&0)zf;DJRaYAH2>e@$vS!>ZN$-;*RM64sw5wF&N`3SG50H4ALx3j*oLmI=;qb7v0g0Gk=*y~6lvPb3spW3%2msaL5F(G%-D!<y#$b|dA$dv2>+0a!Q0*AynFm?H(3MHae5FDq<xpjUr)K@6$e$;>&+^o5373!Af^NMAL#hU@4t~XQ5Mg}4rUgI;TLuyOFTn2sByR@9mo&boV}a@S@_8a#b#4^srQ|_%Ms;Y2YKT@qoNNqaMO?~><dTxhLsQ0!Iv%?h8O-%0V1#@alu~OzNu22pq{bcTI?ik#6(U!u!|8!ujmQoU(Zs(>9_~-Wg|&wB+)m4l(_s=m7%%NHkD_53$^te+b&-{f{YKl?-1z=PK8Q=pycak6Av=Urbfh+GH{isjpHh(`&z}-qpXT41S;<emGqWQ3VkDF9m(~^QzsP_b}v-e5Nw;k%vipztr^gLjVO&aOsF*Zprpj=6rh$!n6+IB7x9TwO4JM-m<R}m!L7^bCukDKxudg14OL^!`E&GB&VI}zA$_+f+T6wKv5mjzV!>QYnwjPt#BzusImbh7A+6H(5(sRoq#r3e3JdFPN=U$U&Q^UHS1YH6s5!@D1#cF>#{ONl?~LR<27?t1!r@+Wz20Z>#qf|=ELBtXjgq0AB0EvF8q_6+0g8TE$~q_q%LMWvr3DYh*dUXCIr9_H9~L;@j<%MSiGyNQ%GZHpArcn(m;}GjS*2fe1(-!tsdjQ>6+9{qtihBgrbVg{vQ^FOLA7H;p-y{}n{6p88RSZcC*LAIP~aNizf9r=rC!eHIS&bYGqtJz)T3{{0fFrFiwYW}M#u3rDql5@RfS3mPsqax$2dRd5z!C2WKoOg_7)hifvlk+jrkRECjE?qW3cX7ipB0c(Xjh|OktYX(@iw#_s!^DMg6>wq=$u+x7l*|$ii)05K;R$i~y3`E?nfHVAPZoJ15<sk7LudG^oT#*E>vG{(FQ6`j*x^s9WAQ{{Z>^t7D(!#-tSVf~hZ{yd5<ZNsPH5jUnDdg-Q)5g4RAMX>P{gxjDrYfCpkc$-fF-WAdQWF+X82O$yL4pmjiun9GPV0m(i-{s|-(24D",
+)
 
 
 @cases("1.4", Matrix("the product", PRODUCT), sizes=SIZES, dtypes=BOTH[::-1])

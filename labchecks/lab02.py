@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from labchecks.cases import Case, Cost, asked, cases, near, number_to_find
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import Matrix, Numbers, shape_of
 from labchecks.student import Hint
@@ -61,6 +62,12 @@ def _case_of_scores(right, slips, otherwise, *, given, odd):
     slips = [(LOST, unsigned), *slips]
     shown = {"say": say, "where": PCA, "align": align, "odd": odd}
     return Case(right, slips, otherwise, given, **shown)
+
+
+hunt, bug_found = bug_hunt(
+    "2.1",
+    "c-oa!+m6~W5dD=AF9j)^?y5J53aP8AmHN`MRUeR8v@-F8xHvYo9kP5+|EJ&7@g*TFrBwlOvFCDT&Y593;#k72U=Oy?2JLu}!FDpeS3r;Zk$-+g*BAw^LMVl?4z{o}LKR}iBow;dX@$x`^aouAOQYNHeUZl?F<?Q4206@N0atWaBU5AcDD3Qd5-sK#*bMF*nW$YZg<^7(+dUsA*9^)=%7>acBMP*$k4#!jzU-0m&&YW>-LCR)@i4)f^|{{#yLf40Y0+ks!E*GCuoqf3wK|r9wvi6F2BjTTY>(mCV~6XUy#C_!#5#j@<NWUfFynoULCGBQ{|f_5@erU<#}F~L(gR8=X2CW^1$$-$Q`E12<cXk?yX_*n6YfQjf-s;BN0X0M)VAdd3VV^@iBHP>+ZTnPntF{UJC>6mw3U`rBwI_&Kv?>=MFpkNHQ*l2AwkaJ1EY%K4^W8Qf^bwwt3tR8qMjnK*9ljzf<@xLhvb_PgyU;BVpF-EBrvRnQtB2>yxtl89SiC;=+J~Zhg&HJ%4Z!eZ>`G`)`t+tvih{}6iMj5e2+b1ew8o}<eUL1+M`{cK^_j<oy*}9^`ax!-!m7hBF$_h5~ogUnz10}N~jG;t+y6hqt)h#JV{F-O+px`i4b2Vh!>}I@#i_cRD!nHE0KDhM9_xws5??5?6e?NQUOQpM0Pw41V2y`?m8I`$r}!vui;#><MX97f#-B$9q$f2_`<&pRY+>(VlOyFA;P^Ht)mfTh6BgFV4mkG0V6wl&EMa4#detJp8Ci<C1~iA$%7SiLbKLZf)X*38R4>x!P<`|v`D1(+PWb2`9L`V^gOJD!R$*^8&|<iP=rs?Z;H?}{LwI(gJ&xR^`~?A^>Ye%+5lo@O{CBk5j!acogj@hk{OCD8@#0OtL>CFwui`*Jc#*D-japI<E^Plf$7+lu$B_V1pGkdkZHnuk~eghLn~Z$R7ng-`>so4Hb|L*;3CjB3FyiHL}=>t>Si^B8@J(+*Vtj-7jmR-7~LqI!{?@+AD&TH_B>E=mY3=?$oSzcHP5>znrVvTs`DZuY^&98p|Xu)",
+)
 
 
 @cases("2.1", Matrix("the scores", SCORES), sizes=TABLES)

@@ -1,5 +1,7 @@
 """Answers to the exercises of lab 00."""
 
+import torch
+
 from tests.answers import Exercise, changed
 
 BOOK = """
@@ -501,3 +503,32 @@ def largest_curvature(f, x, v, steps=20):
 )
 
 EXERCISES = [BACKWARD, NUMERICAL, TIMES, CURVATURE]
+
+
+def _slopes(function, h, rows=1):
+    """Return the slopes of a wave at six points, in so many rows."""
+    x = torch.linspace(0.3, 1.3, 6, dtype=torch.float64).reshape(rows, -1)
+    x = x[0] if rows == 1 else x
+    return function(lambda x: (x.flatten().cumsum(0).sin() + x.flatten()).sum(), x, h)
+
+
+def _vanish(wrong, right):
+    return bool((_slopes(wrong, 1e-5).abs() < 1e-3 * _slopes(right, 1e-5).abs()).all())
+
+
+def _grow(wrong, right):
+    return bool((_slopes(wrong, 1e-5).abs() > 50 * _slopes(wrong, 1e-3).abs()).all())
+
+
+def _multiple(wrong, right):
+    ratios = _slopes(wrong, 1e-5) / _slopes(right, 1e-5)
+    return any(torch.allclose(ratios, 0 * ratios + k, rtol=1e-2) for k in (2, 0.5, -1))
+
+
+def _first_alone(wrong, right):
+    found, wanted = (_slopes(function, 0.1, rows=2) for function in (wrong, right))
+    alike = torch.isclose(found, wanted).flatten()
+    return bool(alike[0] and not alike.all())
+
+
+SYMPTOMS = {"a": _vanish, "b": _grow, "c": _multiple, "d": _first_alone}

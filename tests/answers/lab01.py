@@ -1,7 +1,11 @@
 """Answers to the exercises of lab 01."""
 
-import numpy as np
+import functools
 
+import numpy as np
+import torch
+
+from labhelpers import data, training
 from tests.answers import Exercise
 
 LOOP = """
@@ -380,3 +384,51 @@ COMPLETE = Exercise(
 )
 
 EXERCISES = [GD, SVD, RATE, COMPLETE]
+
+
+@functools.cache
+def _ends(function):
+    """Return the losses on known entries as epochs go by, and how many are exact.
+
+    The known ones are those of a matrix of rank 1, so the least possible loss is 0.
+    """
+    A = torch.tensor(data.load_iris().features)
+    run = training.factorise(A - A.mean(dim=0), 1, num_epochs=100, seed=0)
+    draw = torch.Generator().manual_seed(0)
+    mask = (torch.rand(150, 4, generator=draw) > 0.1).double()
+    A, losses, exact = run.U @ run.V.T + 3 * (1 - mask), [], []
+    for epochs in (5, 30, 300, 320):
+        seeded = torch.Generator().manual_seed(0)
+        found = function(A, mask, 1, num_epochs=epochs, generator=seeded)
+        losses.append(float((mask * (A - found) ** 2).sum()))
+        exact.append(int(((found == 0) | (found == A)).sum()))
+    return np.array(losses), exact[0]  # later, some are reached by rounding
+
+
+def _at_rest(wrong):
+    *_, before, last = _ends(wrong)[0]
+    return abs(last - before) < 1e-4 * before + 1e-6
+
+
+def _never_at_rest(wrong, right):
+    losses, exact = _ends(wrong)
+    return not exact and not (np.diff(losses) < 0).all() and not _at_rest(wrong)
+
+
+def _rests_above(wrong, right):
+    losses, exact = _ends(wrong)
+    return not exact and _at_rest(wrong) and losses[-1] > 1
+
+
+def _other_pace(wrong, right):
+    losses, exact = _ends(wrong)
+    falls = (np.diff(losses) < 0).all() and not (_at_rest(wrong) and losses[-1] > 1)
+    return not exact and falls and abs(losses[1] / _ends(right)[0][1] - 1) > 0.1
+
+
+SYMPTOMS = {
+    "a": _never_at_rest,
+    "b": _rests_above,
+    "c": _other_pace,
+    "d": lambda wrong, right: _ends(wrong)[1] > 0,
+}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from labhelpers import training
+from labhelpers import data, training
 from tests.answers import Exercise
 
 SORTED_BY_CHANCE = """values, axes = np.linalg.eig(np.cov(X.T))
@@ -399,3 +399,41 @@ def scores_from_factors(U, V):
 )
 
 EXERCISES = [SCORES, MAP, SPLIT, COND, OWN]
+
+X = data.load_iris().features
+VARIANCES = np.linalg.eigvalsh(np.cov(X.T))[::-1]
+
+
+def _moved(wrong, right):
+    return abs(wrong(X, 2).mean(axis=0)).max() > 1e-9
+
+
+def _correlated(wrong, right):
+    scores = wrong(X, 2)
+    correlation = np.corrcoef(scores.T)[0, 1]
+    return not _moved(wrong, right) and abs(correlation) > 1e-9
+
+
+def _places(wrong):
+    """Return which component each column has the variance of, if any."""
+    variances = wrong(X, 2).var(axis=0, ddof=1)[:, None]
+    return [np.flatnonzero(row).tolist() for row in np.isclose(VARIANCES, variances)]
+
+
+def _other_variances(wrong, right):
+    uncorrelated = not _moved(wrong, right) and not _correlated(wrong, right)
+    return uncorrelated and _places(wrong) == [[], []]
+
+
+def _other_components(wrong, right):
+    uncorrelated = not _moved(wrong, right) and not _correlated(wrong, right)
+    places = _places(wrong)
+    return uncorrelated and all(places) and places != [[0], [1]]
+
+
+SYMPTOMS = {
+    "a": _moved,
+    "b": _correlated,
+    "c": _other_variances,
+    "d": _other_components,
+}
