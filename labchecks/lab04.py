@@ -79,19 +79,36 @@ def train_ab(rng, n, k, examples):
     """Follow train_ab for some steps, up and down again too; compare its losses."""
     given, lr, steps = _problem(rng, n, k, examples), 0.01, 4
     descent = _descent(*given, SHORT)
+
+    # Here the other one's gradient, transposed, is what a matrix gets.
+    def by_B(A, B):
+        return descent.loss(A.detach(), B + (A - A.detach()).T)
+
+    def by_A(A, B):
+        return descent.loss(A + (B - B.detach()).T, B.detach())
+
+    other = "{} moves by the gradient of {}: it has its own."
+    exchanged = [(other.format(*"AB"), by_B), (other.format(*"BA"), by_A)]
+    stepping = descent._replace(slips=descent.slips + exchanged)
     path = descent.path(lr, [descent.loss] * steps)
     first, *middle, last = right = [descent.value(at) for at in path]
     late = "The loss after the last update is missing: compute it anew."
     early = "The first loss is missing: the one before any update."
     rounded = [np.round(right, digits).tolist() for digits in range(5)]
-    other = "losses does not belong to this loss: the same value each time."
+    same = "losses does not belong to this loss: the same value each time."
     slips = [
         (late, right[:-1], [first, *middle, middle[-1]]),
         (early, right[1:], [*middle, last, last]),
         ("Only the last loss: append one in each step.", [last]),
+        ("Each loss takes the place of the list: append it.", right[-2:]),
+        (
+            "They come backwards: append at the end.",
+            [*right[-2::-1], last],
+            right[::-1],
+        ),
         (NO_HALF, [2 * loss for loss in right]),
         (MEAN, *([loss / n for loss in right] for n in (examples, n * examples))),
-        (other, [first] * len(right)),
+        (same, [first] * len(right)),
         ("Note the losses as they are, not rounded.", nearest(rounded)),
     ]
     read = Losses(f"{len(right)} losses for {steps} steps", EACH, ITEM)
@@ -100,7 +117,7 @@ def train_ab(rng, n, k, examples):
     bounces = _turned(rng, 0.5)  # at such a rate
     far = 1.6 / np.linalg.norm(bounces[-1], 2) ** 2
     return [
-        Training(given, descent, lr, steps, knob="steps"),
+        Training(given, stepping, lr, steps, knob="steps"),
         Case(right, slips, otherwise, part=read, **said),
         Training(bounces, _descent(*bounces, SHORT), far, 7, knob="steps"),
     ]

@@ -154,9 +154,9 @@ def train_epoch(rng, n, k, m, size):
     last = "Only the last batch counts: is the update after the loop, or does each "
     last += "batch start from the inputs again?"
     in_each = "Each update takes all pictures: use the batch in the loss."
-    again = "Each update takes the first batch again: use the next one."
+    again = "Each update takes the same batch again: use the next one."
     order = "The batches come in another order: take the rows in turn."
-    own = [_loss(batch, size) for batch in batches]
+    own, tail = [_loss(batch, size) for batch in batches], _loss(images[-size:])
     ends = [
         (UNCLEARED, end(losses, keep=1)),
         (PARTLY, end(losses, keep=(0, 1)), end(losses, keep=(1, 0))),
@@ -165,7 +165,7 @@ def train_epoch(rng, n, k, m, size):
         (last, end(losses[-1:])),
         ("The last, smaller batch is dropped: it counts, too.", end(losses[:-1])),
         (in_each, end([whole] * len(losses))),
-        (again, end(losses[:1] * len(losses))),
+        (again, *(end([each] * len(losses)) for each in (losses[0], tail))),
         ("The last batch is smaller: divide by its own length.", end(own)),
         (order, end(losses[::-1])),
     ]
@@ -196,6 +196,7 @@ def train_epoch(rng, n, k, m, size):
         (mean, [np.mean(right)]),
         ("The losses are added up: append each alone.", [*np.cumsum(right)]),
         (SUM, [loss * len(batch) for loss, batch in zip(right, batches)]),
+        (OVER, [loss / len(batch) for loss, batch in zip(right, batches)]),
         (NO_HALF, [2 * loss for loss in right]),
         (extra, lambda seen: [*right, seen[-1]]),
     ]

@@ -290,6 +290,11 @@ def train_ab(A, B, z, steps, lr):
             "½ is missing",
         ),
         ([(RETURN, f"{RETURN}[:1] * len(losses)")], "same value each time"),
+        ([("A -= lr * A.grad", "A -= lr * B.grad.T")], "by the gradient of B"),
+        ([("B -= lr * B.grad", "B -= lr * A.grad.T")], "by the gradient of A"),
+        ([("losses.append(loss.item())", "losses = [loss.item()]")], "place of the"),
+        ([("losses.append(loss.i", "losses.insert(0, loss.i")], "come backwards"),
+        ([(RETURN, f"{RETURN}[::-1]")], "come backwards"),
     ],
 )
 

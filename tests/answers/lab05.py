@@ -284,7 +284,10 @@ def train_epoch(A, B, images, *, batch_size, lr):
             [(BATCH, BATCH + " * len(batch) / batch_size")],
             "divide by its own length",
         ),
-        ([(BATCH, "minibatch_loss(A, B, images[:batch_size])")], "first batch again"),
+        *(
+            ([(BATCH, f"minibatch_loss(A, B, images[{rows}])")], "same batch again")
+            for rows in (":batch_size", "-batch_size:")
+        ),
         ([(SPLIT, SPLIT + "[::-1]")], "another order"),
         ([(SPLIT, "images.split(1)")], "rows in a batch"),
         ([(SPLIT, "images.chunk(batch_size)")], "rows in a batch"),
@@ -308,6 +311,10 @@ def train_epoch(A, B, images, *, batch_size, lr):
         ([("loss.item()", "loss")], "whole graph"),
         ([("loss.item()", "minibatch_loss(A, B, images).item()")], "of its own batch"),
         ([("loss.item()", "loss.item() * len(batch)")], "not their sum"),
+        (
+            [("loss.item()", "loss.item() / len(batch)")],
+            "divided by the number of pict",
+        ),
         ([(RETURN, RETURN + " + [minibatch_loss(A, B, images).item()]")], "too many"),
         ([(RETURN, RETURN + "[-1:]")], "Only one loss"),
         ([(RETURN, RETURN + "[-1]")], "list with one number"),
