@@ -31,6 +31,14 @@ MEDIAN_LINES = (2, 5)
 MOST_LINES = 20
 WORDS = range(1200, 2601)
 TAGS = "raises-exception|nbval-ignore-output|overleaf|lines-[1-9][0-9]?"
+# What a paper or a book is found by: in the last place, but for a remark after a colon.
+# A link shows its address, for those who read on paper.
+FOUND_BY = re.compile(
+    r", (?:doi:10\.\d{4,9}/[^\s,;]*[^\s,;.:]"
+    r"|arXiv:(?:0[7-9]|1[0-4])(?:0[1-9]|1[0-2])\.\d{4}"
+    r"|arXiv:(?:1[5-9]|[2-9]\d)(?:0[1-9]|1[0-2])\.\d{5}"
+    r"|\[(?P<shown>[^]\s]+)\]\(https://(?:www\.)?(?P=shown)/?\))(?:: .+)?\.$"
+)
 MAGICS = {("matplotlib", "inline"), ("xmode", "Minimal")}
 
 # What may be imported where, the standard library aside: {package: {room: names}}. A
@@ -321,6 +329,19 @@ def sliders(notebook):
     return complaints
 
 
+def references(notebook):
+    """What is named for further reading can be found, by its DOI, arXiv id or link."""
+    return [
+        f"{cell.id}: {entry[:40]} …: end it with , doi:10.…/… or , arXiv:1602.04915 or "
+        "[example.org](https://example.org), and a full stop, or a colon and a remark"
+        for cell in _text(notebook)
+        for entry in re.findall(
+            r"^- .+$", cell.source.partition("**Go further**")[2], re.M
+        )
+        if not FOUND_BY.search(entry)
+    ]
+
+
 RULES = (
     executed,
     no_errors,
@@ -338,6 +359,7 @@ RULES = (
     folded,
     predictions,
     sliders,
+    references,
 )
 
 

@@ -90,6 +90,13 @@ def silent_figure(lab):
     del lab.cells[1].outputs[0], lab.cells[3].outputs[0]
 
 
+def further(*entries):
+    """Plant references: the last text cell ends with these entries."""
+    text = "\n".join(["", "**Go further**", "", *(f"- {entry}" for entry in entries)])
+    return lambda lab: lab.cells[-2].update(source=lab.cells[-2].source + text)
+
+
+BOOK = "B. Author (1994), A book, *Press*, doi:10.1162/neco.1994.6.1(89)90014-2"
 REGION = "### BEGIN SOLUTION\na = 1\n### END SOLUTION"
 
 FAULTS = [
@@ -157,6 +164,25 @@ FAULTS = [
     (guard.sliders, sources(SCRUB, "x = 1")),
     (guard.sliders, sources(SCRUB, "for x in range(3):\n    u = 1")),
     (guard.sliders, sources(SCRUB, "import numpy as x")),
+    *(
+        (guard.references, further(f"{BOOK}.", entry))
+        for entry in (
+            "B. Author (1994), A book, *Press*.",
+            f"{BOOK}",
+            f"{BOOK}. It is good.",
+            BOOK.replace("doi:", "DOI ") + ".",
+            BOOK.replace("doi:", "https://doi.org/") + ".",
+            BOOK.replace("10.1162/", "1162/") + ".",
+            BOOK.replace("(89)", " ") + ".",
+            "B. Author (2016), A paper, *COLT*, arXiv:1602.4915.",
+            "B. Author (2016), A paper, *COLT*, arXiv:1613.04915.",
+            "B. Author (2016), A paper, *COLT*, arXiv:1602.04915v2.",
+            "B. Author (2016), A paper, *COLT*, arXiv 1602.04915.",
+            "B. Author (2016), A page, example.org/page.",
+            "B. Author (2016), A page, [here](../page).",
+            "B. Author (2016), A page, [here](https://example.org/page).",
+        )
+    ),
     (guard.compared, source("# NBVAL_IGNORE_OUTPUT\na = 1")),
     (guard.compared, lambda lab: lab.cells[1].metadata.update(tags=["nbval-skip"])),
 ]
@@ -183,6 +209,13 @@ def test_a_good_lab_passes(rule):
         exercise(REGION, solution=True, grade_id="u"),
         deliberate_error,
         sources(ASK, "a = 2\nprint(a)", TELL),
+        further(
+            f"{BOOK}.",
+            f"{BOOK}: costs included.",
+            "B. Author (2010), A paper, arXiv:1002.4915.",
+            "B. Author (2016), A paper, arXiv:1602.04915: with proofs.",
+            "B. Author (2016), A page, [a.org/~b](https://www.a.org/~b/).",
+        ),
     ],
 )
 def test_what_is_allowed_passes(plant):
