@@ -5,6 +5,7 @@ import torch
 
 from labchecks.cases import BOTH, Case, asked, cases, near, nearest, number_to_find
 from labchecks.follow import CLEAR, Descent, Training, of_loss
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import NO_RETURN, Loss, Losses, Matrix, Number, Tensors, expect
 from labchecks.student import Hint
@@ -72,6 +73,12 @@ def autoencoder_loss(rng, n, k, examples):
     ]
     otherwise = "It is ½ ‖z − A B z‖², added up over all entries."
     return of_loss(by_book, given, slips, otherwise, LOSS)
+
+
+hunt, bug_found = bug_hunt(
+    "4.1b",
+    "c-oCs!H(ND5dD>bPj;&+*%VEIUF2XRJ@k@Ga&ruWmPR(Q66uokD$dvU4N1vb!3$&!tSHTJ_}<K$;dW7TL%}I+_Uf=)7qltpXF)#j*%#Eh)#G<V`1`()-)Hs}o0_blaAH!IVA)i*W=E~{{*fGqi%UksJt5w(+>pXXc@t0eWr~=h%enN4)@9XN!^>6a_`i#G?Dt2f>iu#B`<u2DB1J`z?Jj+2tfM_?Lr$3^FC(LY&9DLP6ApX%G~{6Q+7p1)`3&w$c`J3`Zn>KIlm}Hk_sZ4FiJ{lwM8Uf1R2my0FQ+IXd-~%OQcb@h0pjr5x*4sTnKgNX!)91~L57k&7h+x398`5m8N97?wtlDWoBT7!-J+oFV%-GP7}29LNVSeteJuc8s*2h=rh^63-dS@jv1hiWh%4KSJG3XKkEc+Ky1;g9!1uReygF^z96dsBVMM_<v;Ff8*<YC}nM-$&;7t<y(?pxmKS$Yt{`Mnc{i<&09sMl*Nu7E7Ajw-O`S)4B=$dOfTvJDkhw~5Bom=+Bc)n1;T081knUcN@-@{1-F)IIzNTP3fA%E%6ur}qtQ^Dy96gvCD(4D1LhtP77PDX%6RghyM_E+Y0uU8<Bht=aqAfd2l3hEi*$C}6y9rF1|{mBY6AES--BL^?_$vm_V7zbRZ2yBA80xHrCY;kU2DcR2h=x_-Mb@Bw?PSreAJwr-d9^Oxil-p|BRYKyBm>^7LyYnTmzm2M_LuY$b07B{2^$8%`tMp&*v^Z-MAheRcirf$apQPtOTekFgfQ6J<n*#aJEkk@#37;`O%rI_dtzUi{Vdjm4V#KPEh1f$#CMxC6*2`G|rzRp%cH*&#iZD=wHpfV|#fXQ<*EwoJ>`(U6)*0J}3AXigq6nI5(7+T&>^8$Ms72K>%2uatzRf{WHA;=7=}^+Y>0)TKg9ws%V!b6uMhZ{tz~hM;XS+m-D;w{ef@V2^@&$%!Tg3MxG=GoKewdZ}d(5&qPK&%0O=7HwHjF~0lYqxF1VHDx6*xYq>zmBQFIHntC}sdR>7Bj>KX4m({F!<D@=TvxQE>uA?Z**vU|gcd0oU!+12?G&(NPN3xtwbiIKm#kNj9VnbsmtB3Nka9P?NsAMM>(!eBz<&B+=X_c7M-CYr4blGWZ8XQ`WjTgH$YzjFibG($;aZKvPFNfo+Dm<t7x<S)Zv(fV=PkbGQ2+k?-iQ",
+)
 
 
 @cases("4.1b", TRAINED, sizes=[(5, 2, 7), (4, 1, 6)], dtypes=BOTH)

@@ -5,6 +5,7 @@ import torch
 
 from labchecks.cases import BOTH, Case, Cost, asked, cases, number_to_find
 from labchecks.follow import PARTLY, UNCLEARED, Descent, Training, of_loss
+from labchecks.hunts import bug_hunt
 from labchecks.predictions import predictions
 from labchecks.readers import STEP, Loss, Losses, Matrix, Numbers, Tensors
 from labchecks.student import Hint
@@ -120,6 +121,12 @@ def minibatch_loss(rng, n, k, m):
     ]
     otherwise = "It is the mean over the pictures z of ½ ‖z − A B z‖²."
     return of_loss(descent, tuple(given), slips, otherwise, LOSS)
+
+
+hunt, bug_found = bug_hunt(
+    "5.3",
+    "c-oy-O^@3)5dA9ypX@?akrrqH2YZN-<k(9C^xzl^S{hlzN~BBDE4aVDZ%FFH&ZaPu1!7qo4&Qt8X6XH@=7xe(+C1~wR_*#jLA!!<uTJa>I;v2$&tCt_1$Az-{b~sRzOLl&i+W+QhRFv$lWnMGU$F_K(zY!*4i{%gQj#(?g_fza-m{l*`4$7&mnmb)9>bsLLs@mmzTT9M|G8+#{`uro{k+~_{kv-^MLy(-_J{PMu`ZoO+GKL2KX*E;XNDuYF#)#s+UOJ@FS0iA#pX5^>D2kmre4dpQU~tWo4c6usH&Gixq7`=7<6bUSXZ^Bv5~}ji6iPkKR-cy`U#Rq!0qa8THW2Prf9I(jSqi9v$Q@|rmQ(AR6S}sKPO77g7&Mw1>h{wQ^#hV1VmhDRUqwAaj(s(%k?Y(8G7&HO6OSBR~no(rxF=c!rKjq7kj`Yj>+j$8%l~{o?qFit{`uFrn9bq8g*^eE0eLrO~X~#(f}9|DVDmDZ|zV-cX@?fW9~{)NC|!%g?wH|7(fAfCW9#A-kEpg3-;XvBp&<C5d^R!^syV_YIO<kmklHDvWN%NW&b;}J?>Weg`{xlivUsb-<O;|m9S^9u_KmA>|DW;KI&Ipb4|yq1ZYR*(jO6RO~uq(hY_Iz9$v9&<Qc3bbXn-I7_BbzBB>4a;+tNXYvT0o-GWp0_R`u5+yIPvo-YAs30lL$G-I3{ydY77y1vJO-Bns-a9V=32^Q(-FPkmlqbCFnwhT(lWrU?Rk0AbSf%ws$S{*0tb)23!P=I-;n=5Y5V)^)`xtJ<w3!h1pYC^70qn!_9zX@^lgT;cI{0WVa=>=RAoSe?{v0c$24vs}}5{*Z_l=^<ZoyWmpGZFd(o^(0aXhjOR8vH%XxMAU|lZqO*8lD%|<@p>D%GRi+ZBiFRYN-oMjGn2bO8lBRygl^<VD*;lv!FMs%T|rMEcar^_^6}P1u>i0*}y67QqpH<`_$)LS(G9%v8JGT<ddp#9LzW5nJI+$NA%xJWWJSLV2ujH79q8=)96s#xC)0`jJtT#=izoY1H+6iPb~rX#~r}=y8Azz<25Ky>#1*Z^2k##-5@qL-2601)`llCJ+ZXR)iim9MiK9J7A4}2w`u8zNXZX|#r=JlfPb3OqxmC{IB}$(is_e)?dmuzaL@^#+cbKXT;sDE`yn<cH)7z!;XkW|4m$",
+)
 
 
 @cases("5.3", TRAINED, sizes=[(6, 2, 10, 4), (5, 3, 7, 3)], dtypes=BOTH)

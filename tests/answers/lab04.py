@@ -535,4 +535,32 @@ def best_encoder(A):
     ],
 )
 
+
+def _right(wrong, right, steps):
+    """Return whether A, B and the losses are right after so many steps.
+
+    Start and data are drawn as in the lab.
+    """
+    draw = torch.Generator().manual_seed(2139)
+    z, *start = (
+        torch.normal(0.0, scale, size, generator=draw).double()
+        for size, scale in [((100, 100), 1.0), ((100, 50), 0.02), ((50, 100), 0.02)]
+    )
+    found, wanted = (f(*start, z, steps, 0.001) for f in (wrong, right))
+    A, B = (torch.allclose(*each, atol=1e-9) for each in zip(found[:2], wanted))
+    losses = len(found[2]) == len(wanted[2]) and np.allclose(found[2], wanted[2])
+    return A, B, losses
+
+
+SYMPTOMS = {
+    "a": lambda wrong, right: not any(_right(wrong, right, 1)[:2]),
+    "b": lambda wrong, right: sum(_right(wrong, right, 1)[:2]) == 1,
+    "c": lambda wrong, right: (
+        all(_right(wrong, right, 1)[:2]) and not all(_right(wrong, right, 2)[:2])
+    ),
+    "d": lambda wrong, right: (
+        all(all(_right(wrong, right, steps)[:2]) for steps in (1, 2, 5))
+        and not _right(wrong, right, 5)[2]
+    ),
+}
 EXERCISES = [LOSS, TRAIN, BEST, RATE, ENCODER]

@@ -1,7 +1,11 @@
 """Answers to the exercises of lab 05."""
 
-import numpy as np
+import functools
 
+import numpy as np
+import torch
+
+from labhelpers import data
 from tests.answers import Exercise
 
 COUNTS = "n * k * n + n * n, k * n + n * k"
@@ -495,4 +499,59 @@ def scaled_step(A, images, lr):
     ],
 )
 
+
+@functools.cache
+def _problem():
+    """Return A, B and sixteen pictures like those of the lab."""
+    draw = torch.Generator().manual_seed(0)
+    start = (torch.randn(size, generator=draw) for size in [(3072, 50), (50, 3072)])
+    pictures = data.scale_pixels(data.photo_patches(16, seed=0).pixels)
+    return *(p / 3072**0.5 for p in start), torch.from_numpy(pictures)
+
+
+def _ends(function, size, images=None):
+    A, B, pictures = _problem()
+    pictures = pictures if images is None else images
+    return function(A, B, pictures, batch_size=size, lr=1e-3)
+
+
+def _right(wrong, right, size):
+    """Return whether A and B are right in batches of a size, and whether losses are."""
+    found, wanted = _ends(wrong, size), _ends(right, size)
+    ends = all(torch.allclose(*each, atol=1e-6) for each in zip(found[:2], wanted))
+    losses = len(found[2]) == len(wanted[2])
+    return ends, losses and np.allclose(found[2], wanted[2])
+
+
+@functools.cache
+def _without_effect(function, size):
+    """Return the numbers of pictures that can change while A and B stay the same."""
+    *ends, _ = _ends(function, size)
+    idle = []
+    for i, picture in enumerate(_problem()[2]):
+        images = _problem()[2].clone()
+        images[i] = torch.where(picture > 0, -1, 1)
+        *others, _ = _ends(function, size, images)
+        if all(torch.equal(*each) for each in zip(ends, others)):
+            idle.append(i)
+    return idle
+
+
+def _only_in_several(wrong, right):
+    return _right(wrong, right, 16)[0] and not _right(wrong, right, 6)[0]
+
+
+SYMPTOMS = {
+    "a": lambda wrong, right: not _right(wrong, right, 16)[0],
+    "b": lambda wrong, right: (
+        _only_in_several(wrong, right) and bool(_without_effect(wrong, 6))
+    ),
+    "c": lambda wrong, right: (
+        _only_in_several(wrong, right) and not _without_effect(wrong, 6)
+    ),
+    "d": lambda wrong, right: (
+        all(_right(wrong, right, size)[0] for size in (16, 6, 5, 1))
+        and not _right(wrong, right, 6)[1]
+    ),
+}
 EXERCISES = [MULTIPLICATIONS, LOSS, TRAIN, LIMITS, SCALED_STEP]
