@@ -208,6 +208,8 @@ def kind(value):
         name = "a tensor" if isinstance(value, torch.Tensor) else "an array"
         return f"{name} of shape {tuple(value.shape)}"
     if isinstance(value, tuple | list):
+        if words := getattr(value, "words", None):  # it stands for another value
+            return words
         return f"a {type(value).__name__} of {len(value)}"
     return "a function" if callable(value) else f"a {type(value).__name__}"
 

@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 KINDS = {"code": new_code_cell, "markdown": new_markdown_cell}
 MOST_CELLS = 1000
+ELSEWHERE = "*(Not written in this cell, but in one of the student's own.)*\n\n"
 
 
 def read(data):
@@ -95,6 +96,12 @@ def mended(cells, copy):
     missing = _insert_missing(result, copy, set(chosen))
     if missing:
         notes.append(f"deleted cells, put back: {', '.join(missing)}")
+    elsewhere = _written_elsewhere(cells, copy, chosen)
+    for cell in result:
+        if cell.id in elsewhere:
+            cell.source = ELSEWHERE + elsewhere[cell.id]
+    if elsewhere:
+        notes.append(f"written in a cell of their own: {', '.join(elsewhere)}")
     changed = [
         name
         for name, index in chosen.items()
@@ -137,21 +144,52 @@ def _match_places(cells, copy, chosen):
 
     That is the first text of the student's between the cells before and after it.
     """
-    found, order = {}, [cell.id for cell in copy.cells]
+    found = {}
     for at, cell in enumerate(copy.cells):
-        is_written = cell.cell_type == "markdown" and _grader(cell).get("grade")
-        if not is_written or cell.id in chosen:
-            continue
-        known = chosen | found
-        before = [known[name] for name in order[:at] if name in known]
-        after = [known[name] for name in order[at:] if name in known]
-        first, last = before[-1] + 1 if before else 0, after[0] if after else len(cells)
-        for index in range(first, last):
-            kind, source, _ = cells[index]
-            if index not in known.values() and kind == "markdown" and source.strip():
-                found[cell.id] = index
-                break
+        if _is_written(cell) and cell.id not in chosen:
+            known = chosen | found
+            texts = _own_texts(cells, known, _between(at, copy, known, len(cells)))
+            found |= {cell.id: texts[0]} if texts else {}
     return found
+
+
+def _written_elsewhere(cells, copy, chosen):
+    """Return {id: text} of written answers whose cell is gone, or as it was handed out.
+
+    Texts of the student's that could be the answer are those in its place, or, if the
+    cell is gone, any: a person decides.
+    """
+    found, sources = {}, {cell.source.strip() for cell in copy.cells}
+    for at, cell in enumerate(copy.cells):
+        index = chosen.get(cell.id)
+        is_open = index is None or cells[index][1].strip() == cell.source.strip()
+        if not (_is_written(cell) and is_open):
+            continue
+        where = _between(at, copy, chosen, len(cells))
+        texts = _own_texts(cells, chosen, where)
+        if index is None:
+            texts = texts or _own_texts(cells, chosen, range(len(cells)))
+        texts = [cells[i][1] for i in texts if cells[i][1].strip() not in sources]
+        found |= {cell.id: "\n\n".join(texts)} if texts else {}
+    return found
+
+
+def _between(at, copy, known, count):
+    """Return the places after the last known cell before one, to the next after it."""
+    before = [known[cell.id] for cell in copy.cells[:at] if cell.id in known]
+    after = [known[cell.id] for cell in copy.cells[at + 1 :] if cell.id in known]
+    return range(before[-1] + 1 if before else 0, after[0] if after else count)
+
+
+def _own_texts(cells, known, where):
+    """Return the places of texts that are no cell of the lab."""
+    return [
+        index
+        for index in where
+        if index not in known.values()
+        and cells[index][0] == "markdown"
+        and cells[index][1].strip()
+    ]
 
 
 def _which(sources, indices, stub):
@@ -187,6 +225,11 @@ def _grader(cell):
 def _is_check(cell):
     """Whether a cell is graded, and not the student's."""
     return bool(_grader(cell).get("grade")) and not _grader(cell).get("solution")
+
+
+def _is_written(cell):
+    """Whether a cell is an answer that a person marks."""
+    return cell.cell_type == "markdown" and bool(_grader(cell).get("grade"))
 
 
 def _is_needed(cell):

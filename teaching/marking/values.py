@@ -15,9 +15,17 @@ NUMBERS = "biufc"  # the kinds of dtypes that are packed
 
 
 class Other(NamedTuple):
-    """Stands for a value that cannot be packed; ``kind`` is the name of its type."""
+    """Stands for a value that cannot be packed; ``kind`` is the name of its type.
+
+    Where there was an error instead of a value, ``kind`` is what it said.
+    """
 
     kind: str
+
+    @property
+    def words(self):
+        """What a check calls it."""
+        return f"an error: {self.kind}" if ": " in self.kind else f"a {self.kind}"
 
 
 class Function(NamedTuple):

@@ -7,7 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_output
 
-from teaching.marking import feedback
+from labchecks.student import kind
+from teaching.marking import feedback, values
 from tests.teaching import made_up_class as made
 
 LAB = "02_pca_comparison"
@@ -122,3 +123,11 @@ def test_formulas_are_mathml_and_what_is_none_stays_as_it_was_written():
     answer = page(notebook, grades=grades).select_one("section#claim-answer")
     assert len(answer.select("math")) == 1
     assert answer.select_one("code").get_text() == r"\nonsense{"
+
+
+def test_a_typo_in_a_name_is_told_in_words():
+    """The marking judges what stands for the value, which is a tuple."""
+    assert kind(values.Other("list")) == "a list"
+    words = "NameError: name 'scors' is not defined"
+    assert kind(values.Other(words)) == f"an error: {words}"
+    assert kind((1, 2)) == "a tuple of 2"

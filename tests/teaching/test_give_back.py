@@ -6,9 +6,14 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import OverwriteCells, SaveAutoGrades
+from traitlets.config import Config
 
 from teaching.marking import (
     give_back,
@@ -17,6 +22,7 @@ from teaching.marking import (
     platform_tables,
     restore_cells,
     submissions,
+    whose,
 )
 from tests.teaching import made_up_class as made
 
@@ -374,6 +380,41 @@ def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp
 def test_a_folder_that_is_no_marking_is_refused(tmp_path):
     with pytest.raises(ValueError, match="MARKING must be a folder that make grade"):
         give_back.write(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Object of type")
+def test_points_are_entered_as_nbgrader_itself_enters_them(opened, moodle, tmp_path):
+    """Its own autograder reads what was entered, in a course of its own."""
+    _, marked_course, ids = moodle
+    course = shutil.copytree(opened, tmp_path / "theirs")
+    config = Config()
+    config.CourseDirectory.root = str(course)
+    config.Autograde.autograde_preprocessors = [SaveAutoGrades]  # nothing is run again
+    config.Autograde.sanitize_preprocessors = [OverwriteCells]
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    for name in ("Kim Lee_2", "李 雷_3"):
+        student = ids[name]
+        notebook = nbformat.read(gradebook.notebook_of(marked_course, student, LAB), 4)
+        if name == "李 雷_3":  # no answer
+            source = COPIES[LAB].cells[made.at(COPIES[LAB], WRITTEN)].source
+            made.replaced(notebook, WRITTEN, source)
+        # One as it was entered in the fixture, one entered here.
+        mark = mark_class.Mark(notebook, {}, [], 0.0)
+        ours = shutil.copytree(opened, tmp_path / student)
+        there = submissions.Student(
+            student, name, {}, [], whose.Who("moodle", name, "1")
+        )
+        gradebook.keep(ours, [there], {(student, LAB): mark})
+        path = gradebook.notebook_of(course, student, LAB)
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+        assert api.autograde(LAB, student)["success"]
+        mine, theirs = gradebook.read(ours), gradebook.read(course)
+        key = student, LAB
+        assert mine.grades[key] == theirs.grades[key]
+        assert mine.comments[key] == theirs.comments[key]
+        waits = mine.grades[key][WRITTEN].waits
+        assert waits == (name == "Kim Lee_2")
 
 
 # --- Tables of platforms --------------------------------------------------------------

@@ -103,14 +103,48 @@ def test_a_written_answer_without_a_name_is_known_by_its_place():
     assert any("by their place" in note and "zero-answer" in note for note in notes)
 
 
-def test_a_text_elsewhere_is_not_taken_for_an_answer():
+def written(notebook, cell_id="zero-answer"):
+    """Return an answer as it is to be marked, whether it counts as none, and notes."""
+    cells = notebook if isinstance(notebook, list) else restore_cells.read(notebook)
+    result, notes = restore_cells.mended(cells, made.empty(WRITTEN))
+    copy = made.empty(WRITTEN)
+    source = result.cells[made.at(result, cell_id)].source
+    return source, source == copy.cells[made.at(copy, cell_id)].source, notes
+
+
+def test_a_text_in_another_place_is_for_a_person_to_judge():
     notebook = made.without(made.filled(WRITTEN), "zero-answer")
     notebook.cells.append(new_markdown_cell(MINE))
-    result, _ = restore_cells.mended(nameless(notebook), made.empty(WRITTEN))
-    copy = made.empty(WRITTEN)
-    stub = copy.cells[made.at(copy, "zero-answer")].source
-    assert result.cells[made.at(result, "zero-answer")].source == stub
-    assert MINE in sources(result)
+    source, is_none, notes = written(nameless(notebook))
+    assert not is_none
+    assert source.endswith(MINE)
+    assert "in one of the student's own" in source
+    assert any("cell of their own: zero-answer" in note for note in notes)
+
+
+def test_a_text_beneath_an_empty_answer_is_for_a_person_to_judge():
+    notebook = made.empty(WRITTEN)
+    at = made.at(notebook, "zero-answer")
+    notebook.cells.insert(at + 1, new_markdown_cell(MINE))
+    source, is_none, _ = written(made.text(notebook))
+    assert not is_none
+    assert MINE in source
+    _, is_none, _ = written(made.text(notebook), "detective-answer")
+    assert is_none
+
+
+@pytest.mark.parametrize("bare", [made.text, nameless])
+def test_no_answer_is_no_answer(bare):
+    notebook = made.empty(WRITTEN)
+    source, is_none, notes = written(bare(notebook))
+    assert is_none
+    assert notes == []
+    # A text of the lab, copied, is not the student's.
+    copied = notebook.cells[made.at(notebook, "zero-task")].copy()
+    copied.id = "copied"
+    notebook.cells.append(copied)
+    notebook = made.without(notebook, "zero-answer")
+    assert written(bare(notebook))[1]
 
 
 def test_the_kernel_is_that_of_the_lab():
