@@ -8,6 +8,7 @@ import contextlib
 import functools
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import LimitOutput
 from traitlets.config import Config
 
+from labchecks import hunts
 from teaching.marking import feedback, record
 
 # As the lab is cut and run already, nbgrader neither cuts nor runs it.
@@ -33,6 +35,8 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 """
+
+HUNT = re.compile(r"""^your_name *= *(?:(["'])(.*?)\1|(\d+))""", re.MULTILINE)
 
 
 class Entries(NamedTuple):
@@ -120,8 +124,32 @@ def keep(course, students, marks, *, again=None):
     if again:
         for key, notes in _carry(Path(again), course, students).items():
             marks[key] = marks[key]._replace(notes=[*marks[key].notes, *notes])
+    for key, note in same_names(students, marks).items():
+        marks[key] = marks[key]._replace(notes=[*marks[key].notes, note])
     record.write(course, students, marks)
     return marks
+
+
+def same_names(students, marks):
+    """Return a note for each mark whose bug hunt was for somebody else's name, too.
+
+    A bug hunt draws its bug from ``your_name``, so two of one name have one bug.
+    """
+    names, groups = {student.id: student.name for student in students}, {}
+    for (student, lab), mark in marks.items():
+        for cell in mark.notebook.cells if not mark.failure else ():
+            grader = cell.metadata.get("nbgrader", {})
+            found = HUNT.search(cell.source) if grader.get("solution") else None
+            if name := found and hunts.plain(found[2] or found[3]):
+                group = groups.setdefault((lab, name), {})
+                group[student, lab] = names[student]
+    return {
+        key: f'bug hunt drawn for "{name}", as that of '
+        + ", ".join(group[each] for each in group if each != key)
+        for (_, name), group in groups.items()
+        for key in group
+        if len(group) > 1
+    }
 
 
 def _enter(book, course, notebook, *, student, lab):

@@ -231,7 +231,10 @@ class _Reader:
         if found.problem:
             return [File(found.name, None, [], found.problem)]
         if not is_zip and not found.name.lower().endswith(".ipynb"):
-            return [File(found.name, None, [], "not a notebook")]
+            table = ", nor a table of Moodle, in English, or of Canvas"
+            is_table = found.name.lower().endswith(".csv")
+            problem = "not a notebook" + table * is_table
+            return [File(found.name, None, [], problem)]
         most = min(MOST_BYTES, self.bytes)
         try:
             data = found.read(most + 1)

@@ -13,7 +13,7 @@ MOODLE = re.compile(
 # Canvas: "smithanna_LATE_4711_99_lab.ipynb"; the second number is that of the file.
 CANVAS = re.compile(r"(?P<name>.+?)(_LATE)?_(?P<number>\d+)_\d+_(?P<rest>.+)", re.S)
 COPY = re.compile(r"(?i)[ _-]*(copy ?\d*|\(\d+\)|-\d+)$")
-COPY_OF = re.compile(r"(?i)^((copy|copie|copia|kopie) (of|de|di|von) +)+")
+COPY_OF = re.compile(r"(?i)^((cop(y|ia)|kopie) (of|de|di|von) +)+")
 
 
 class Who(NamedTuple):

@@ -417,6 +417,21 @@ def test_points_are_entered_as_nbgrader_itself_enters_them(opened, moodle, tmp_p
         assert waits == (name == "Kim Lee_2")
 
 
+def test_two_with_one_name_in_a_bug_hunt_are_noted():
+    marks, students = {}, []
+    sources = {"a": '"Ada  L"', "b": "'ada l' # me", "c": '"Bob"', "d": '""', "e": '""'}
+    sources |= {"g": "1234", "h": '"1234"'}
+    for name, source in sources.items():
+        notebook = made.filled(LAB)
+        made.replaced(notebook, "scores-solution", f"your_name = {source}\nline = 1")
+        marks[name, LAB] = mark_class.Mark(notebook, {}, [], 0.0)
+        students.append(submissions.Student(name, f"Student {name}", {}, []))
+    marks["f", LAB] = mark_class.Mark(None, {}, [], 0.0, "failed")
+    notes = gradebook.same_names(students, marks)
+    assert {name for name, _ in notes} == {"a", "b", "g", "h"}
+    assert notes["a", LAB].endswith("Student b")
+
+
 # --- Tables of platforms --------------------------------------------------------------
 
 

@@ -346,8 +346,8 @@ def test_a_platforms_table_is_no_student(tmp_path, copies):
 
 def test_names_that_are_no_text_end_nothing(tmp_path, copies):
     made.write(tmp_path, {"a/x.txt": b"x"})
-    (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
-    (tmp_path / os.fsdecode(b"caf\xe9/b\xff.ipynb")).write_bytes(b"{")
+    (tmp_path / os.fsdecode(b"a\xe9")).mkdir()
+    (tmp_path / os.fsdecode(b"a\xe9/b\xff.ipynb")).write_bytes(b"{")
     (student,) = [s for s in submissions.read(tmp_path, copies) if s.name != "a"]
     assert "; ".join([student.name, *student.notes]).encode()
 
@@ -356,6 +356,7 @@ def test_nothing_is_dropped_without_a_word(tmp_path, copies):
     files = {
         "a/essay.docx": b"x",
         "a/other.ipynb": nbformat.writes(new_notebook()).encode(),
+        "Bewertungen.csv": "ID,Bewertung\nTeilnehmer/in17,\n".encode(),
         "b/b.zip": b"PK no zip",
         "c.zip": made.zipped({f"{LAB}.ipynb": b"{", "d.zip": b"x"}),
         f"e/{LAB}.ipynb": b"",
@@ -363,6 +364,7 @@ def test_nothing_is_dropped_without_a_word(tmp_path, copies):
     students = read(tmp_path, files, copies)
     notes = {name: "; ".join(each.notes) for name, each in students.items()}
     assert "essay.docx: not a notebook" in notes["a"]
+    assert "nor a table of Moodle, in English, or" in notes["Bewertungen"]
     assert "other.ipynb: a notebook of no lab" in notes["a"]
     assert "b.zip: not a zip that can be read" in notes["b"]
     assert "broken JSON" in notes["c"]
