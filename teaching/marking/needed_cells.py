@@ -177,7 +177,7 @@ class _Lab:
         return self._are(name, "import") and len(found) == 1
 
     def _expand(self, names):
-        """Return the data that names stand for, or that functions of these names use."""
+        """Return the data that names stand for, or that their functions use."""
         found, open_ = set(), set(names)
         while open_:
             name = open_.pop()
@@ -334,7 +334,7 @@ def _immediate(statement):
     return statement.reads | statement.binds
 
 
-# --- What a text says ------------------------------------------------------------------
+# --- What a text says -----------------------------------------------------------------
 
 
 def _plain(source):

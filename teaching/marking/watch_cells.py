@@ -1,4 +1,4 @@
-"""Watch the worked lab, cell by cell: what does each change, what can be handed over?"""
+"""Watch the worked lab: what does each cell change, and what can be handed over?"""
 
 from teaching.marking.needed_cells import Known, names
 from teaching.marking.watched_values import USE

@@ -5,6 +5,7 @@ changes besides the names that it gives a value to, whatever way it takes.
 """
 
 import base64
+import contextlib
 import functools
 import io
 import pickle
@@ -33,7 +34,7 @@ class _Untold(Exception):
 
 
 def digests(names):
-    """Return a list of (name, which object it is, its state) of the names of a kernel.
+    """Return a list of (name, which object it is, its state) for a kernel's names.
 
     The state is a text, and empty where it cannot be told: of an iterator, of a tensor
     with a graph. Drawings are not looked into.
@@ -51,13 +52,13 @@ def digests(names):
 
 
 def saved(names, wanted, before):
-    """Return {name: text} of those values that another kernel can be given.
+    """Return a list of (name, text) of those values that another kernel can be given.
 
     They are exact, and share nothing with the names in ``before``.
     """
     places, texts = {}, {}
     for name in before:
-        if name in names:
+        with contextlib.suppress(_Untold, KeyError):
             _look(names[name], None, places)
     for name in wanted:
         mine = {}
@@ -82,6 +83,8 @@ def load(names, name, text):
 class _Careful(pickle.Pickler):
     def reducer_override(self, value):
         if "__main__" in (getattr(value, "__module__", ""), type(value).__module__):
+            raise _Untold
+        if isinstance(value, torch.Tensor) and value.grad_fn is not None:
             raise _Untold
         return NotImplemented
 
@@ -122,12 +125,14 @@ def _look(value, feed, seen):
         seen[id(value)] = value
     within = functools.partial(_look, feed=feed, seen=seen)
     if isinstance(value, torch.Tensor):
-        if value.grad_fn is not None:
+        if feed and value.grad_fn is not None:
             raise _Untold
         seen[value.untyped_storage().data_ptr()] = value
         tell(f"{value.dtype}{tuple(value.shape)}{value.requires_grad}".encode())
         if feed:
-            feed(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            feed(
+                value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            )
         return within(value.grad)
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:

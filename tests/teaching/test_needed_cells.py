@@ -1,0 +1,359 @@
+"""What is run of a submission makes the same answers as all of it.
+
+Small labs are run here as plain Python, once whole and once as planned.
+"""
+
+import contextlib
+import copy
+import io
+
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_notebook
+
+from labchecks.student import same_state_after
+from labhelpers import training
+from teaching.marking import needed_cells, watched_values
+from teaching.marking.watch_cells import Watch
+
+LAB = {
+    "imports": "import numpy as np, torch\nfrom labhelpers import training\n"
+    "A = torch.arange(12.0).reshape(4, 3).double()\nprint(A.shape)",
+    "start": "generator = torch.Generator().manual_seed(0)\n"
+    "U = torch.rand(4, 2, generator=generator)\nran = ['start']",
+    "step": "U -= 0.1\nran.append('step')",
+    "precise": "torch.set_default_dtype(torch.float64)",
+    "double-solution": "def double(x):\n    return 2 * x",
+    "double-check": "ran.append('check')\nprint(double(U).sum())",
+    "use": "both = [double(U), double(U[:1])]\nran.append('use')",
+    "draw": "V = torch.rand(4, 2, generator=generator)\nran.append('draw')",
+    "long": "def norm(x):\n    return (x**2).sum()\nbest = norm(A)\nran.append('long')",
+    "fit": "run = training.factorise(A, 1, num_epochs=2, seed=0)",
+    "rate-solution": "rate = float(1 / norm(A))",
+    "rate-check": "print(rate)",
+    "late": "ran.append('late')\nlength = norm(V)",
+    "last-solution": "last = None",
+    "last-check": "print(last)",
+    "end": "ran.append('end')",
+}
+ASKED = {"double-check": "double", "rate-check": "rate", "last-check": "last"}
+ARGUMENT = torch.ones(2, 2).double()
+
+
+def lab(changes=(), after=()):
+    """Return a lab, with other texts of cells and with a student's own cells."""
+    changes, after = dict(changes), dict(after)
+    cells = []
+    for name, text in LAB.items():
+        cell = new_code_cell(changes.get(name, text), id=name)
+        cell.metadata["nbgrader"] = {
+            "solution": name.endswith("-solution"),
+            "grade": name.endswith("-check"),
+            "grade_id": name,
+        }
+        cells.append(cell)
+        if name in after:
+            cells.append(new_code_cell(after[name], id=f"own-{len(cells)}"))
+    return new_notebook(cells=cells)
+
+
+def run(cells, plan=None, watch=False):
+    """Run cells in one namespace; return the answers, the names, and what is known."""
+    names, answers = {"__name__": "__main__"}, {}
+    plan = plan or needed_cells.everything(cells)
+    here = {"globals": lambda: names, "__import__": __import__}
+    watcher = Watch(cells, lambda text: eval(text, here)) if watch else None
+    with put_back(), contextlib.redirect_stdout(io.StringIO()):
+        for i, cell in enumerate(cells):
+            if cell.id in ASKED:
+                answers[cell.id] = answer(names, ASKED[cell.id])
+            with contextlib.suppress(Exception):
+                if i in plan.sources:
+                    text = needed_cells._plain(plan.sources[i])
+                    exec(compile(text, cell.id, "exec"), names)
+            for name, text in plan.handed.get(i, {}).items():
+                watched_values.load(names, name, text)
+            if watch:
+                watcher.after(cell, 1.0)
+    return answers, names, watcher and watcher.known
+
+
+@contextlib.contextmanager
+def put_back():
+    """Put back what an adversary changes of libraries."""
+    rand, total, factorise = torch.rand, torch.Tensor.sum, training.factorise
+    try:
+        with same_state_after():
+            torch.manual_seed(5)
+            yield
+    finally:
+        torch.rand, torch.Tensor.sum, training.factorise = rand, total, factorise
+
+
+def answer(names, name):
+    """Return what an answer is, and what it does, as a text."""
+    try:
+        value = names[name]
+        if callable(value):
+            with same_state_after():
+                value = value(ARGUMENT.clone())
+        return f"{type(value).__name__} {value}"
+    except Exception as error:
+        return f"{type(error).__name__}"
+
+
+@pytest.fixture(scope="module")
+def known():
+    cells = lab().cells
+    return run(cells, watch=True)[2]
+
+
+def planned(cells, known):
+    asked = {i: [ASKED[c.id]] for i, c in enumerate(cells) if c.id in ASKED}
+    return needed_cells.plan(cells, known, asked)
+
+
+def test_an_honest_lab_is_run_in_part(known):
+    plan = planned(lab().cells, known)
+    sources = {lab().cells[i].id: text for i, text in plan.sources.items()}
+    own = {name: text for name, text in LAB.items() if name.endswith("-solution")}
+    assert sources == own | {
+        "imports": LAB["imports"].removesuffix("print(A.shape)"),
+        "precise": LAB["precise"],
+        "long": "def norm(x):\n    return (x**2).sum()\n",
+    }
+
+
+def test_what_a_cell_changes_is_seen(known):
+    assert "ran" in known["step"].changes
+    assert "U" in known["step"].changes
+    assert {"generator", "ran"} <= set(known["draw"].changes)
+    assert "A" not in {name for each in known.values() for name in each.changes}
+
+
+# What a student's cells can do behind the back of whoever reads their names: {name:
+# (other texts of cells, own cells after these)}.
+ADVERSE = {
+    "alias": ({}, {"start": "mine = U", "use": "def double(x): return x + mine.sum()"}),
+    "alias of an alias": (
+        {"last-solution": "last = float(box[0][0].sum())"},
+        {"start": "box = [U]\nbox = [box]"},
+    ),
+    "mutated by a function": (
+        {"double-solution": "def double(x):\n    x += 1\n    return x"},
+        {},
+    ),
+    "mutates a global": (
+        {
+            "double-solution": "seen = []\ndef double(x):\n    seen.append(1)\n"
+            "    return x",
+            "last-solution": "last = len(seen)",
+        },
+        {},
+    ),
+    "mutates by a default": (
+        {
+            "double-solution": "def double(x, seen=[]):\n    seen.append(1)\n"
+            "    return x * len(seen)",
+            "last-solution": "last = double(1.0)",
+        },
+        {},
+    ),
+    "closure": (
+        {
+            "double-solution": "def make():\n    count = 0\n    def f(x):\n"
+            "        nonlocal count\n        count += 1\n        return x + count\n"
+            "    return f\ndouble = make()",
+            "last-solution": "last = double(0)",
+        },
+        {},
+    ),
+    "closure over an object": (
+        {
+            "double-solution": "def make(box):\n    def f(x):\n        box[0] += 1\n"
+            "        return x + box[0]\n    return f\ndouble = make([0])",
+            "last-solution": "last = double(0)",
+        },
+        {},
+    ),
+    "attribute of a function": (
+        {
+            "double-solution": "def double(x):\n    double.n += 1\n"
+            "    return x * double.n\ndouble.n = 0",
+            "last-solution": "last = double(1)",
+        },
+        {},
+    ),
+    "global statement": (
+        {
+            "double-solution": "n = 0\ndef double(x):\n    global n\n    n += 1\n"
+            "    return x",
+            "last-solution": "last = n",
+        },
+        {},
+    ),
+    "patched torch": (
+        {"last-solution": "last = len(log)"},
+        {
+            "imports": "log = []\ndef rand(*a, **k):\n    log.append(1)\n"
+            "    return A\ntorch.rand = rand"
+        },
+    ),
+    "patched by an alias": (
+        {"last-solution": "last = len(log)"},
+        {
+            "imports": "log, t = [], torch\ndef rand(*a, **k):\n    log.append(1)\n"
+            "    return A\nt.rand = rand"
+        },
+    ),
+    "patched by setattr": (
+        {"last-solution": "last = len(log)"},
+        {
+            "imports": "log = []\ndef rand(*a, **k):\n    log.append(1)\n"
+            "    return A\nsetattr(torch, 'rand', rand)"
+        },
+    ),
+    "patched class": (
+        {"last-solution": "last = len(log)"},
+        {
+            "imports": "log, T = [], torch.Tensor\ndef total(x):\n    log.append(1)\n"
+            "    return 1.0\nT.sum = total"
+        },
+    ),
+    "patched helper": (
+        {"last-solution": "last = len(log)"},
+        {"use": "log = []\ntraining.factorise = lambda *a, **k: log.append(1)"},
+    ),
+    "patched by sys": (
+        {"last-solution": "last = len(log)"},
+        {
+            "use": "import sys\nlog = []\nt = sys.modules['labhelpers.training']\n"
+            "vars(t)['factorise'] = lambda *a, **k: log.append(1)"
+        },
+    ),
+    "other module": ({}, {"long": "import math as np\nnorm = np.sqrt"}),
+    "name of the course": ({}, {"long": "def norm(x):\n    return 7.0"}),
+    "name of the course, with a memory": (
+        {"last-solution": "last = len(log)"},
+        {"long": "log = []\nnorm = log.append"},
+    ),
+    "redefined later": (
+        {
+            "rate-solution": "def help_(): return k\nrate = 3\nk = 1",
+            "last-solution": "last = help_()",
+        },
+        {"rate-check": "k = 9\ndef double(x): return k"},
+    ),
+    "by exec": ({"last-solution": "exec('last = float(V.sum())')"}, {}),
+    "by eval": ({"last-solution": "last = float(eval('V').sum())"}, {}),
+    "by globals": ({"last-solution": "last = float(globals()['V'].sum())"}, {}),
+    "by a function's globals": (
+        {"last-solution": "last = float((lambda: 0).__globals__['V'].sum())"},
+        {},
+    ),
+    "by vars": ({"last-solution": "v = vars\nlast = float(v()['V'].sum())"}, {}),
+    "star": ({}, {"long": "from math import *\nnorm = lambda x: exp(1)"}),
+    "magic": (
+        {"last-solution": "get_ipython = lambda: 0\nlast = float(mine.sum())"},
+        {
+            "long": "def get_ipython(): return A\nA.run_line_magic = lambda k, s: "
+            "exec('mine = V', globals())\n%time mine = V"
+        },
+    ),
+    "dtype": (
+        {"last-solution": "last = torch.ones(1).dtype"},
+        {"imports": "torch.set_default_dtype(torch.float64)"},
+    ),
+    "dtype in a function": (
+        {
+            "double-solution": "def double(x):\n"
+            "    torch.set_default_dtype(torch.float64)\n    return x",
+            "last-solution": "last = torch.ones(1).dtype",
+        },
+        {},
+    ),
+    "seed": (
+        {"last-solution": "last = float(torch.rand(1))"},
+        {"step": "torch.manual_seed(3)"},
+    ),
+    "draws in a function": (
+        {
+            "double-solution": "def double(x):\n    return x + torch.rand(1)",
+            "last-solution": "last = float(torch.rand(1))",
+        },
+        {},
+    ),
+    "generator": (
+        {"last-solution": "last = float(torch.rand(1, generator=generator))"},
+        {},
+    ),
+    "iterator": (
+        {"last-solution": "last = next(each)"},
+        {
+            "imports": "each = iter(range(99))",
+            "double-solution": "def double(x):\n    return x * next(each)",
+        },
+    ),
+    "deleted": ({"last-solution": "last = 'norm' in dir()"}, {"long": "del norm"}),
+    "error": ({"rate-solution": "rate = 1.0\n1 / 0\nrate = 2.0"}, {}),
+    "error before": ({}, {"long": "1 / 0\ndef norm(x):\n    return 5.0"}),
+    "no Python": ({"rate-solution": "rate = = 2"}, {"step": "last = ("}),
+    "changed cell": ({"long": "def norm(x):\n    return 3.0\nran.append('mine')"}, {}),
+    "changed and emptied": ({"long": ""}, {}),
+    "reads what ran": ({"last-solution": "last = list(ran)"}, {}),
+    "class": (
+        {
+            "double-solution": "class D:\n    n = 0\n    def __call__(self, x):\n"
+            "        self.n += 1\n        return x * self.n\ndouble = D()",
+            "last-solution": "last = double.n",
+        },
+        {},
+    ),
+    "class that adds": (
+        {
+            "double-solution": "class D:\n    log = []\n    def __radd__(self, x):\n"
+            "        self.log.append(x)\n        return x\n"
+            "def double(x):\n    return sum([D()], x)",
+            "last-solution": "last = len(D.log)",
+        },
+        {},
+    ),
+    "hook": (
+        {"last-solution": "last = len(seen)"},
+        {
+            "start": "seen = []\nU.requires_grad_()\nU.register_hook(seen.append)",
+            "use": "def double(x): return len(seen)",
+        },
+    ),
+    "function in an object": (
+        {
+            "last-solution": "last = len(seen)",
+            "long": "def norm(x):\n    return (x**2).sum()\n[f(A) for f in ran[1:0]]",
+        },
+        {"start": "seen = []\nran.append(lambda: seen.append(1))"},
+    ),
+    "shadowed print": (
+        {"last-solution": "last = len(said)"},
+        {"imports": "said = []\ndef print(*a): said.append(a)"},
+    ),
+    "comprehension": ({"last-solution": "last = [norm(x) for x in [A]][0].item()"}, {}),
+    "in a loop": (
+        {"last-solution": "for f in (double, norm):\n    last = float(f(A).sum())"},
+        {},
+    ),
+    "augmented": ({"last-solution": "A += 1\nlast = A.sum()"}, {"imports": "A *= 2"}),
+    "later global": (
+        {"double-solution": "def double(x):\n    return x * best"},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_answers_are_those_of_the_whole_run(known, name):
+    changes, after = ADVERSE[name]
+    cells = lab(changes, after).cells
+    whole, names, _ = run(copy.deepcopy(cells))
+    answers, mine, _ = run(cells, planned(cells, known))
+    assert answers == whole
+    assert str(mine.get("last")) == str(names.get("last"))
