@@ -64,6 +64,7 @@ def grade(arguments):
             cell=arguments.seconds,
             lab=arguments.lab_seconds,
             memory=arguments.memory * 2**20,
+            library=not arguments.refuse_library,
         ),
         again=arguments.again,
         unmarked=arguments.unmarked,
@@ -152,6 +153,11 @@ def main(argv=None):
     command.add_argument("--again", type=Path, help="an earlier marking, to go on with")
     unmarked = "give back labs with unmarked answers, too, which count nothing"
     command.add_argument("--unmarked", action="store_true", help=unmarked)
+    command.add_argument(
+        "--refuse-library",
+        action="store_true",
+        help="no points for an answer that calls the package for what it was to do",
+    )
     command.set_defaults(run=grade, nothing="Nothing was marked")
     command = commands.add_parser("hunt", help="seal the bugs of a lab, for its checks")
     command.add_argument("lab", help="its number, such as 03")

@@ -1,52 +1,71 @@
-"""Kernels that are forked from a warm process, so that torch is imported once.
+"""Kernels for what students wrote: forked from a warm process, within walls.
 
-The warm process is the fork server of ``multiprocessing``. It has imported what the
-labs import, and has started no thread. A kernel that is forked from it is ready in a
-tenth of a second. On Windows, which cannot fork, kernels start as everywhere else.
+A kernel sees a copy of the packages alone. The warm process, ``warm``, has imported
+torch and what the labs import from there, so that a kernel is ready in a tenth of a
+second. On Linux, a kernel can open nothing but that copy, Python and a folder of its
+own, calls nobody, and everything that it starts ends with it (``walls``). On Windows,
+which cannot fork, kernels start as everywhere else, with that copy, and no walls.
 """
 
 import contextlib
+import functools
+import hashlib
+import json
 import multiprocessing
 import os
+import re
+import select
+import shutil
 import signal
+import socket
+import subprocess
 import sys
+import sysconfig
+import tempfile
 import threading
 from pathlib import Path
 
+import zmq
+import zmq.asyncio
 from jupyter_client import AsyncKernelManager
+from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.provisioning import LocalProvisioner
 
 import labchecks
+from teaching.labs import NOTEBOOKS, ROOT
+from teaching.marking.warm import HOMES
+from teaching.marking.warm import QUIET as QUIET
 
-CHECKS = Path(labchecks.__file__).parent.glob("lab[0-9][0-9].py")
+PACK = Path(labchecks.__file__).resolve().parents[1]
+CHECKS = sorted(path.stem for path in PACK.glob("labchecks/lab[0-9][0-9].py"))
 WARM = [
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "jupyter_client.blocking",
-    "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
-    "nbclient",
-    "pandas",
-    "sklearn.datasets",
-    "sklearn.decomposition",
-    "sklearn.linear_model",
-    "torch.utils.flop_counter",
-    "torch._dynamo",  # the first optimiser imports it, seconds long
-    *(f"labchecks.{path.stem}" for path in sorted(CHECKS)),
-    "labhelpers.data",
-    "labhelpers.minibatch",
-    "labhelpers.plots",
-    "labhelpers.training",
+    *(f"labchecks.{name}" for name in CHECKS),
     "teaching.__main__",
     "teaching.marking.mark_class",
-    "teaching.marking.remote_answer",
 ]
-QUIET = ["--IPKernelApp.log_level=ERROR", "--HistoryManager.enabled=False"]
+# What of the pack kernels see.
+COPIED = ["labhelpers/*.py", "labchecks/*.py", "data/*.csv", "teaching/__init__.py"]
+NEEDED = "__init__", "answering", "values", "walls", "warm", "watched_values"
+COPIED += [f"teaching/marking/{name}.py" for name in NEEDED]
+# What of the environment they get.
+KEPT = r"LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|DYLD_\w+|HOME|MPLCONFIGDIR|SYSTEMROOT"
+KEPT += r"|TEMP|TMP|TQDM_DISABLE|LAB_VIEW|CIFAR10_DIR"
+KEPT += r"|(OMP|MKL|GOMP|KMP|OPENBLAS|MALLOC|ATEN|ONEDNN|TORCH)_\w+"
+START = """
+import json, sys
+request = json.loads(sys.argv[1])
+sys.path[:], sys.prefix = request["path"], request["prefix"]
+sys.exec_prefix = sys.prefix
+from teaching.marking import warm
+warm.main(request)
+"""
+# Of one message, and how many of them wait: of what a kernel shows, and answers.
+SHOWN, ANSWERED = (8 * 2**20, 100), (64 * 2**20, 4)
 CAN_FORK = sys.platform != "win32"
 
 
 def context():
-    """Return the context of ``multiprocessing`` that forks from the warm process."""
+    """Return the context of ``multiprocessing`` for workers, which have the checks."""
     if not CAN_FORK:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -66,15 +85,60 @@ def manager(folder, *, memory, seconds, warm=CAN_FORK):
     seconds : int
         Seconds of the processor that it may use.
     warm : bool
-        Whether to fork it. If not, it has no limits.
+        Whether to fork it. If not, it has no limits, and no walls.
     """
-    manager = AsyncKernelManager(kernel_name="python3")
-    if warm:
-        manager.provisioner = _Forked(
-            kernel_id="marking", kernel_spec=manager.kernel_spec, parent=manager
-        )
-        manager.provisioner.limits = str(folder), memory, seconds
+    manager = _Manager(kernel_name="python3")
+    if CAN_FORK:
+        manager.transport, manager.ip = "ipc", str(Path(folder) / ".kernel")
+    kind = _Forked if warm else _Cold
+    manager.provisioner = kind(
+        kernel_id="marking", kernel_spec=manager.kernel_spec, parent=manager
+    )
+    manager.provisioner.request = {
+        "folder": str(folder),
+        "memory": memory,
+        "seconds": seconds,
+    }
     return manager
+
+
+def client(manager):
+    """Return a blocking client of a kernel that was started, with its channels."""
+    client = BlockingKernelClient(context=_context(zmq.Context, *ANSWERED))
+    client.load_connection_file(manager.connection_file)
+    client.start_channels(iopub=False, stdin=False, hb=False, control=False)
+    return client
+
+
+def open_doors(*folders):
+    """Return what a kernel could do here, of what it should not, as a text, or "".
+
+    Parameters
+    ----------
+    folders : Path
+        That it should not read, besides the worked labs.
+    """
+    if not CAN_FORK:
+        return "read and change what you can"
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(path) for path in (NOTEBOOKS, *folders)]
+        probe = _warm().start({"folder": folder, "probe": paths})
+        probe.wait()
+        probe.close()
+    found = probe.told.get("open", ["read and change what you can"])
+    return ", ".join(found if probe.told.get("own") else [*found, "outlive its end"])
+
+
+def end_of(manager):
+    """Return why a kernel was ended, if it took too much, or ""."""
+    return getattr(manager.provisioner.process, "told", {}).get("why", "")
+
+
+def digests():
+    """Return {path: SHA-256} of the code of the pack."""
+    files = [PACK.glob("lab*/*.py"), (ROOT / "teaching").rglob("*.py")]
+    files = sorted(path for paths in files for path in paths)
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def end_with_parent():
@@ -91,76 +155,180 @@ def end_with_parent():
         threading.Thread(target=wait, daemon=True).start()
 
 
-class _Forked(LocalProvisioner):
-    """Starts a kernel by forking; signals reach it and its children alike."""
+@functools.cache
+def _context(kind, most, waiting):
+    """Return a context whose sockets take no message that is longer, nor more."""
+    context = kind()
+    context.setsockopt(zmq.MAXMSGSIZE, most)
+    context.setsockopt(zmq.RCVHWM, waiting)
+    return context
 
-    limits = None
 
-    async def launch_kernel(self, cmd, **kwargs):
-        arguments = (self.parent.connection_file, *self.limits)
-        self.process = _Child(context().Process(target=_be_kernel, args=arguments))
-        self.pid = self.pgid = self.process.pid
-        return self.connection_info
+# --- A copy of the packages, and what is started with it -----------------------------
 
-    async def cleanup(self, restart=False):
-        with contextlib.suppress(OSError):
-            os.killpg(self.pgid, signal.SIGKILL)
-        await super().cleanup(restart)
+
+def _copy():
+    """Return a folder with a copy of what kernels see of the pack."""
+    copy = Path(tempfile.mkdtemp(prefix="labs-")).resolve()
+    for pattern in COPIED:
+        root = ROOT if pattern.startswith("teaching") else PACK
+        for path in root.glob(pattern):
+            target = copy / path.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    return copy
+
+
+def _path(copy):
+    """Return the path for modules: the copy, Python, and what is installed."""
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+
+    def is_installed(path):
+        inside = any(Path(path).is_relative_to(library) for library in libraries)
+        return inside or Path(path).name in ("site-packages", "dist-packages")
+
+    return [str(copy), *filter(is_installed, sys.path)]
+
+
+def _environment():
+    """Return the variables of a kernel: no programs of this environment, no secrets."""
+    kept = {k: v for k, v in os.environ.items() if re.fullmatch(KEPT, k)}
+    path = os.defpath if CAN_FORK else os.environ["PATH"]  # Windows finds libraries so
+    return kept | {"PATH": path, "CUDA_VISIBLE_DEVICES": "", "PIP_PYTHON": "none"}
+
+
+def _command(copy, **request):
+    request |= {"path": _path(copy), "prefix": sys.prefix}
+    return [sys.executable, "-I", "-S", "-c", START, json.dumps(request)]
+
+
+class _Warm:
+    """The warm process, which forks kernels."""
+
+    def __init__(self):
+        copy, environment = _copy(), _environment()
+        data = [environment.get("CIFAR10_DIR", "none")]
+        self.requests, theirs = socket.socketpair()
+        number = theirs.fileno()
+        self.process = subprocess.Popen(
+            _command(copy, socket=number, data=data),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[number],
+            env=environment,
+            cwd=copy,
+        )
+        theirs.close()
+
+    def start(self, request):
+        """Fork a process for a request; return it as a _Child."""
+        mine, theirs = socket.socketpair()
+        line = json.dumps(request).encode()
+        socket.send_fds(self.requests, [line], [theirs.fileno()])
+        theirs.close()
+        return _Child(mine)
+
+
+def _warm():
+    """Return the warm process of this one, which gets it once."""
+    return _warm_of(os.getpid())
+
+
+@functools.cache
+def _warm_of(process):
+    return _Warm()
+
+
+# --- One kernel -----------------------------------------------------------------------
 
 
 class _Child:
-    """A process of ``multiprocessing`` that can be handled as one of ``subprocess``."""
+    """What a keeper keeps, as one of ``subprocess``; ``told`` is what it has said."""
 
     stdin = stdout = stderr = None
 
-    def __init__(self, process):
-        process.start()
-        self.process, self.pid = process, process.pid
+    def __init__(self, channel):
+        self.channel, self.told, self.text = channel, {}, b""
+        self._listen(until="pid")
+        self.pid = self.told["pid"]
+
+    def _listen(self, until, timeout=None):
+        """Read what comes until a word of it, or its end."""
+        while until not in self.told:
+            if not select.select([self.channel], [], [], timeout)[0]:
+                return
+            more = self.channel.recv(2**16)
+            *lines, self.text = (self.text + more).split(b"\n")
+            for line in lines:
+                self.told |= json.loads(line)
+            if not more:
+                self.told = {"pid": None, "exit": -signal.SIGKILL} | self.told
 
     def poll(self):
-        return self.process.exitcode
+        self._listen("exit", timeout=0)
+        return self.told.get("exit")
 
     def wait(self):
-        self.process.join()
-        return self.process.exitcode
+        self._listen("exit")
+        return self.told["exit"]
 
-    def send_signal(self, signum):
-        os.kill(self.pid, signum)
+    def send_signal(self, number):
+        with contextlib.suppress(OSError):
+            self.channel.sendall(bytes([number]))
 
     def kill(self):
-        self.process.kill()
+        self.send_signal(signal.SIGKILL)
 
     def terminate(self):
-        self.process.terminate()
+        self.send_signal(signal.SIGKILL)
+
+    def close(self):
+        """End it, and all that it has started, and wait for that."""
+        self.kill()
+        self._listen("exit", timeout=10)
+        self.channel.close()
 
 
-def _be_kernel(connection_file, folder, memory, seconds):
-    """Become a kernel, in a group of processes of its own, within limits."""
-    os.setsid()
-    os.chdir(folder)
-    home = {"HOME": folder, "TMPDIR": folder, "IPYTHONDIR": folder}
-    os.environ.update(home)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nothing, stream)
-    _limit(memory, seconds)
-    end_with_parent()
-    from ipykernel.kernelapp import IPKernelApp
+class _Manager(AsyncKernelManager):
+    """Makes clients that take no endless messages."""
 
-    IPKernelApp.launch_instance(["-f", connection_file, *QUIET])
+    def client(self, **kwargs):
+        context = _context(zmq.asyncio.Context, *SHOWN)
+        return super().client(context=context, **kwargs)
 
 
-def _limit(memory, seconds):
-    """Set limits that the kernel, unless it is run by root, cannot lift."""
-    import resource
+class _Forked(LocalProvisioner):
+    """Starts a kernel by forking."""
 
-    pages = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    limits = {
-        resource.RLIMIT_DATA: pages + memory,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: 100 * 2**20,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, limit in limits.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (limit, limit))
+    request = None
+    child = None
+
+    async def launch_kernel(self, cmd, **kwargs):
+        connection = json.loads(Path(self.parent.connection_file).read_text())
+        self.process = _warm().start(self.request | {"connection": connection})
+        self.child, self.pid = self.process, self.process.pid
+        return self.connection_info
+
+    async def cleanup(self, restart=False):
+        if self.child:
+            self.child.close()
+        await super().cleanup(restart)
+
+
+class _Cold(LocalProvisioner):
+    """Starts a kernel as everywhere else, but with a copy of the packages alone."""
+
+    request = None
+    copy = None
+
+    async def launch_kernel(self, cmd, **kwargs):
+        self.copy = _copy()
+        cmd = _command(self.copy, kernel=cmd[cmd.index("-f") :])
+        folder = self.request["folder"]
+        home = dict.fromkeys(HOMES, folder)
+        kwargs |= {"env": _environment() | home, "cwd": folder}
+        return await super().launch_kernel(cmd, **kwargs)
+
+    async def cleanup(self, restart=False):
+        shutil.rmtree(self.copy, ignore_errors=True)
+        await super().cleanup(restart)

@@ -98,7 +98,7 @@ def grade(
     labs = [lab for lab in copies if any(lab in each.files for each in students)]
     for lab in labs:
         remote_answer.checks_of(lab)
-    before = digests(Path(folder))
+    before, pack = digests(Path(folder)), kernels.digests()
     seed = gradebook.seed_of(again) if seed is None else seed
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     course = _new_folder(Path(into))
@@ -116,6 +116,9 @@ def grade(
     gradebook.opened(course, {lab: copies[lab] for lab in labs})
     say("The worked labs first:")
     with _executor(workers) as executor:
+        found = executor.submit(kernels.open_doors, Path(folder).resolve(), course)
+        if found := found.result():
+            say(f"What students wrote can {found}: see docs/teaching.md")
         runs = _runs({lab: worked[lab] for lab in labs}, seeds, limits, executor, say)
         known = {lab: None if all_cells else run.known for lab, run in runs.items()}
         tasks = {
@@ -127,6 +130,9 @@ def grade(
     marks = gradebook.keep(course, students, marks, again=again)
     for line in give_back.write(course, unmarked=unmarked)[1]:
         say(line)
+    if lost := changed(pack, kernels.digests()):
+        message = f"the pack was changed while it marked: {', '.join(map(str, lost))}"
+        raise RuntimeError(f"{message}. Get it anew; the marks are kept, in {course}")
     if lost := changed(before, digests(Path(folder))):
         # All was read before anything was run, so the marks are those of before.
         message = f"{folder} was changed while it was marked: restore {', '.join(lost)}"

@@ -4,33 +4,31 @@ The checks are those that the student has seen, on problems of other seeds. They
 where no code of a student ever runs; only numbers, tensors and arrays come from the
 kernel. So nothing that a notebook does to its own checks can make a wrong answer right.
 What a kernel replies may be forged by what runs in it: it is taken for the result of
-the student's function, never for a verdict.
+the student's function, never for a verdict. Its other side is ``answering``.
 """
 
 import ast
 import builtins
-import contextlib
-import functools
 import importlib
 import inspect
-import io
 import json
 import queue
+import re
 import time
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from labchecks.given import KINDS
-from labchecks.student import Measured, measure, same_state_after, seed_all
+from labchecks.student import Measured
 from teaching.labs import number
-from teaching.marking.values import Function, Other, pack, unpack
+from teaching.marking.answering import leaves
+from teaching.marking.values import Function, Other, pack, read, unpack
 
-ASK = "__import__('teaching.marking.remote_answer', fromlist=['reply']).reply("
+ASK = "__import__('teaching.marking.answering', fromlist=['reply']).reply("
 ASK += "get_ipython().user_ns, {!r})"
-MOST_TEXT = 50 * 2**20
+NAME = r"[\w.]{1,100}"
 
 
 class Question(NamedTuple):
@@ -41,11 +39,19 @@ class Question(NamedTuple):
     given: tuple
 
 
+class Given(NamedTuple):
+    """What the worked lab has for a check.
+
+    ``values`` are packed: what it is given besides the answer. ``calls`` is a set of
+    the names of functions of the package that the worked answer calls.
+    """
+
+    values: list
+    calls: set
+
+
 class Silent(Exception):
     """The kernel does not answer."""
-
-
-# --- Outside: the checks ask and judge ------------------------------------------------
 
 
 def checks_of(lab):
@@ -132,8 +138,15 @@ class Asker:
 
     def __init__(self, client, alive):
         self.client, self.alive = client, alive
-        self.silent = False
+        self.silent, self.entered = False, self.begin()
         self.limit(10)
+
+    def begin(self):
+        """Return a set: from now on, it gets the names of functions of the package that
+        answers call.
+        """
+        self.entered = set()
+        return self.entered
 
     def limit(self, seconds):
         """Give what follows so many seconds together."""
@@ -155,10 +168,10 @@ class Asker:
         text = self._wait(sent)["user_expressions"]["reply"]
         if text["status"] != "ok":
             raise RuntimeError(f"{text.get('ename')}: {text.get('evalue')}"[:500])
-        text = ast.literal_eval(text["data"]["text/plain"][:MOST_TEXT])
-        reply = json.loads(text)
+        reply = read(text["data"]["text/plain"].strip("'"))
         if "error" in reply:
-            raise _error(*reply["error"])
+            name, text = reply["error"]
+            raise _error(str(name)[:100], str(text)[:500])
         return reply
 
     def _wait(self, sent):
@@ -207,6 +220,7 @@ class _Remote:
                 "measure": measure,
             }
         )
+        self.asker.entered.update(_names(reply["entered"]))
         if reply["changed"]:
             raise RuntimeError(f"your function changes {', '.join(reply['changed'])}")
         for mine, now in zip([*args, *kwargs.values()], reply["given"]):
@@ -214,6 +228,11 @@ class _Remote:
         value = unpack(reply["value"])
         gradients = [unpack(gradient) for gradient in reply["gradients"]]
         return _with_graph(value, gradients, args) if gradients else value, reply
+
+
+def _names(entered):
+    """Return the names of functions; what else may be there was forged."""
+    return [str(name) for name in entered[:100] if re.fullmatch(NAME, str(name))]
 
 
 def _follow(mine, now):
@@ -233,19 +252,19 @@ def _follow(mine, now):
 
 
 def _with_graph(value, gradients, args):
-    leaves = _leaves(args)
+    asking = leaves(args)
     value = value.detach()
 
     class Returned(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, *leaves):
+        def forward(ctx, *asking):
             return value.clone()
 
         @staticmethod
         def backward(ctx, weight):
             return tuple(weight * gradient for gradient in gradients)
 
-    return Returned.apply(*leaves)
+    return Returned.apply(*asking)
 
 
 def _error(name, text):
@@ -257,74 +276,3 @@ def _error(name, text):
         if plain and kind is not UnicodeDecodeError
         else RuntimeError(f"{name}: {text}")
     )
-
-
-# --- In the kernel: what is asked for is called ---------------------------------------
-
-
-def reply(names, request):
-    """Evaluate an expression, or call what it stands for; return JSON, a str.
-
-    Parameters
-    ----------
-    names : dict
-        The student's names.
-    request : str
-        JSON: ``answer``, an expression; and for a call ``args``, ``kwargs``, ``seed``,
-        and whether to ``measure`` it.
-
-    Returns
-    -------
-    str
-        JSON: ``value``, ``given`` (what the arguments are afterwards), ``gradients``
-        of the value, ``changed`` settings, and ``multiplications`` and ``peak`` bytes
-        if they were measured; or ``error``, its name and text.
-    """
-    request = json.loads(request)
-    try:
-        answer = eval(request["answer"], names)
-        if "args" not in request:
-            return json.dumps({"value": pack(answer)})
-        return json.dumps(_call(answer, request))
-    except BaseException as error:  # whatever a student's code may raise
-        return json.dumps({"error": [type(error).__name__, str(error)[:500]]})
-
-
-def _call(function, request):
-    args = [unpack(each) for each in request["args"]]
-    kwargs = {name: unpack(each) for name, each in request["kwargs"].items()}
-    if request["measure"]:
-        function = functools.partial(measure, function)
-    with (
-        same_state_after() as changed,
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        seed_all(request["seed"])
-        value = function(*args, **kwargs)
-    taken = {}
-    if request["measure"]:
-        taken = {"multiplications": value.multiplications, "peak": value.peak}
-        value = value.result
-    return taken | {
-        "value": pack(value),
-        "given": [pack(each) for each in [*args, *kwargs.values()]],
-        "gradients": _gradients(value, args),
-        "changed": changed,
-    }
-
-
-def _gradients(value, args):
-    """Return the gradients of one number, for each tensor that asks for its own."""
-    leaves = _leaves(args)
-    has_graph = isinstance(value, torch.Tensor) and value.requires_grad
-    if not leaves or not has_graph or value.numel() != 1:
-        return []
-    gradients = torch.autograd.grad(value.sum(), leaves, materialize_grads=True)
-    return [pack(gradient.detach()) for gradient in gradients]
-
-
-def _leaves(args):
-    return [x for x in args if isinstance(x, torch.Tensor) and x.requires_grad]

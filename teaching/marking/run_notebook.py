@@ -6,7 +6,6 @@ import tempfile
 import time
 from typing import NamedTuple
 
-from jupyter_client.blocking import BlockingKernelClient
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
@@ -16,6 +15,7 @@ from labchecks.verdicts import Check
 from teaching.marking import kernels, needed_cells, watched_values
 from teaching.marking.remote_answer import (
     Asker,
+    Given,
     Silent,
     checks_of,
     judge,
@@ -32,7 +32,8 @@ class Limits(NamedTuple):
     """What one lab of one student may take.
 
     ``cell``, ``answer`` and ``lab``: seconds for a cell, for judging an answer on one
-    set of problems, and for all; ``memory``: bytes; ``output``: characters a cell.
+    set of problems, and for all; ``memory``: bytes; ``output``: characters a cell;
+    ``library``: whether answers may call the package for what they were to do.
     """
 
     cell: int = 60
@@ -40,6 +41,7 @@ class Limits(NamedTuple):
     lab: int = 300
     memory: int = 3 * 2**30
     output: int = 3_000_000
+    library: bool = True
 
 
 class Run(NamedTuple):
@@ -156,10 +158,7 @@ class _Session:
     def start(self):
         self.notebook_client.start_new_kernel()
         self.notebook_client.start_new_kernel_client()
-        client = BlockingKernelClient()
-        client.load_connection_file(self.manager.connection_file)
-        client.start_channels()
-        self.asker = Asker(client, self._is_alive)
+        self.asker = Asker(kernels.client(self.manager), self._is_alive)
         self.deadline = time.monotonic() + self.limits.lab
 
     def close(self):
@@ -224,7 +223,8 @@ class _Session:
         try:
             self.notebook_client.execute_cell(cell, index)
         except DeadKernelError:
-            self._note(f"the kernel died in {cell.id}")
+            why = kernels.end_of(self.manager)
+            self._note(f"the kernel died in {cell.id}" + (why and f": {why}"))
             self.dead = True
             return
         late = time.monotonic() - started > self.notebook_client.timeout
@@ -237,7 +237,7 @@ class _Session:
 
     def _judge(self, grade_id, source):
         """Return the Check of a graded cell, or what went wrong, a str."""
-        verdict = "no check"
+        verdict, calls = "no check", self.asker.begin()
         for question in questions(source):
             if self.dead:
                 return "not judged: the kernel was gone"
@@ -245,9 +245,10 @@ class _Session:
                 if self.given is None:
                     self.asker.limit(self.limits.answer)
                     values = [self.asker.answer(text) for text in question.given]
-                    self.found[grade_id] = [pack(value) for value in values]
+                    packed = [pack(value) for value in values]
+                    self.found[grade_id] = Given(packed, calls)
                 else:
-                    values = [unpack(value) for value in self.given[grade_id]]
+                    values = [unpack(value) for value in self.given[grade_id].values]
                 verdict = judge(
                     self.asker,
                     getattr(self.checks, question.check),
@@ -261,7 +262,11 @@ class _Session:
                 self._wake()
                 return f"no answer within {self.limits.answer} seconds"
             if not verdict:
-                break
+                return verdict
+        if self.given and (own := calls - self.given[grade_id].calls):
+            text = f"{grade_id}: the answer calls {', '.join(sorted(own))}"
+            self._note(text)
+            return verdict if self.limits.library else text
         return verdict
 
     def _wake(self):

@@ -87,6 +87,7 @@ ARROWS = {
         "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
+        | {"labhelpers", "zmq"}  # to see where it is; sockets with limits
         | {"teaching.formulas", "teaching.labs"}
         | {"teaching.handing_out.careful_writing"},  # what goes back is edited, too
     },

@@ -55,7 +55,7 @@ for module in [m for n, m in sys.modules.items() if n.startswith("labchecks.lab"
 j.Check.__bool__ = lambda self: True
 j.Check.require = lambda self: self
 c.strict = lambda check: check
-sys.modules["teaching.marking.remote_answer"] = checks
+sys.modules["teaching.marking.answering"] = checks
 AssertionError.__init__ = lambda *a: None if False else None
 """
 NUMPY = """
