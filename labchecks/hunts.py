@@ -19,8 +19,8 @@ from labchecks.student import NotBegun, Wrong, kind
 
 LETTERS = ["a", "b", "c", "d"]
 NO_NAME = "not begun. Write your name or student number in quotes, and run this."
-FROM_HUB = 'Write your_name = "{}" in the cell that shows the function, and run it: '
-FROM_HUB += "elsewhere nobody knows what you are called on this hub."
+FROM_HUB = "Write what you are called here between the quotes of your_name, and run "
+FROM_HUB += "that cell: where answers are marked, nobody knows this hub."
 UNNAMED = "Write your name or number in quotes, run its cell, and hunt what is shown."
 LINE = "That line is as it should be. The symptom is right: which line can cause it?"
 SYMPTOM = "The line is right, the symptom is another. Run the function as it is shown, "
@@ -147,7 +147,8 @@ def _read(answer, notes):
     if all(missing):
         raise NotBegun
     name, user = plain(name), _hub_user()
-    expect(name, "no name", ALL, FROM_HUB.format(user) if user else UNNAMED)
+    wanted, hint = (f'your_name = "{user}"', FROM_HUB) if user else (ALL, UNNAMED)
+    expect(name, "no name", wanted, hint)
     notes.append(f'drawn for "{name}"')
     hint = f"The {'line' if missing[0] else 'symptom'} is still to come."
     expect(not any(missing), "half of the answer", ALL, hint)

@@ -158,7 +158,8 @@ def test_on_a_hub_the_name_is_known_but_must_be_written_to_count(made, monkeypat
     assert hunt("Ada Lovelace") != hunt("")
     refused = bug_found(["", 4, "c"])
     assert refused.passed is False
-    assert f'your_name = "{name}"' in refused.hint
+    assert refused.expected == f'your_name = "{name}"'
+    assert not re.search(rf"\b{name}\b", refused.hint)  # a hint is counted for a class
     assert bug_found([name, 4, "c"])
 
 

@@ -194,8 +194,6 @@ def test_nothing_depends_on_the_working_directory(tmp_path, monkeypatch):
 
 
 def test_all_seeds_draw_patches_of_their_own():
-    drawn = [
-        data.photo_patches(3, seed=5 + step).pixels for step in (0, 2**32, 2**62)
-    ]
+    drawn = [data.photo_patches(3, seed=5 + step).pixels for step in (0, 2**32, 2**62)]
     assert not np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
