@@ -15,8 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-from labchecks import lab01 as checks
 from labchecks import errors, predictions, room, verdicts
+from labchecks import lab01 as checks
 from teaching import __main__ as command
 from teaching import labs, marking
 from teaching.execute_notebook import AS_STORED
