@@ -95,7 +95,7 @@ def train_ab(rng, n, k, examples):
         return descent.loss(A + (B - B.detach()).T, B.detach())
 
     other = "{} moves by the gradient of {}: it has its own."
-    exchanged = [(other.format(*"AB"), by_B), (other.format(*"BA"), by_A)]
+    exchanged = [(other.format("A", "B"), by_B), (other.format("B", "A"), by_A)]
     stepping = descent._replace(slips=descent.slips + exchanged)
     path = descent.path(lr, [descent.loss] * steps)
     first, *middle, last = right = [descent.value(at) for at in path]

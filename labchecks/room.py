@@ -8,12 +8,13 @@ disturbed, and not told.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import secrets
 import threading
 import time
+
+from labchecks import words
 
 VARIABLE = "AUTOGRAD_LABS_ROOM"
 SESSION = secrets.token_hex(8)  # drawn at random: it says nothing of who or where
@@ -31,9 +32,9 @@ def tell(exercise, state, *, hint="", option=None):
         return
     if any(thread.is_alive() for thread in _writing):
         return  # the folder does not answer: don't wait for it again
-    said = line(exercise, state, hint=hint, option=option)
-    thread = threading.Thread(target=_append, args=(folder, said), daemon=True)
-    with contextlib.suppress(RuntimeError):  # no thread can be started any more
+    with contextlib.suppress(Exception):  # whatever it is, it is not the student's
+        said = line(exercise, state, hint=hint, option=option)
+        thread = threading.Thread(target=_append, args=(folder, said), daemon=True)
         thread.start()
         _writing[:] = [thread]
         thread.join(PATIENCE)
@@ -42,30 +43,25 @@ def tell(exercise, state, *, hint="", option=None):
 def line(exercise, state, *, hint="", option=None):
     """Return a line of JSON: session, exercise, state, the hint's key, option, time.
 
+    A hint has no key if it has words in it that are not the pack's own: it could be the
+    student's name.
+
     >>> said = json.loads(line("Exercise 1.2, svd_loss", "right"))
     >>> [said[name] for name in ("exercise", "state", "hint", "option")]
     ['Exercise 1.2, svd_loss', 'right', None, None]
     >>> said["session"] == SESSION, isinstance(said["time"], int)
     (True, True)
     """
+    key = words.key(hint)
     said = {
         "session": SESSION,
         "exercise": exercise,
         "state": state,
-        "hint": key(hint) if hint else None,
+        "hint": key if key in words.by_key() else None,
         "option": option,
         "time": round(time.time()),
     }
     return json.dumps(said) + "\n"
-
-
-def key(hint):
-    """Return a short key that a hint's words can be looked up by, and not be read from.
-
-    >>> key("The loss is a sum, not a mean.")
-    '02be275008'
-    """
-    return hashlib.sha256(hint.encode()).hexdigest()[:10]
 
 
 def _append(folder, said):

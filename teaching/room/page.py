@@ -10,14 +10,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jinja2
 
+from labchecks import words
 from labchecks.room import VARIABLE
-from teaching.room import lines, tally, words
+from teaching.room import lines, tally
 
 HOST = "127.0.0.1"
 REFRESH = 5  # seconds
 POLICY = "default-src 'none'; style-src 'nonce-{}'; base-uri 'none'; form-action 'none'"
 POLICY += "; frame-ancestors 'none'"
-OTHER_HINT = "another hint, which depends on what the student wrote"
+OTHER_HINT = "a hint that this copy of the pack does not have"
 
 
 def folder(root):
@@ -86,7 +87,7 @@ def render(folder, known, *, lab=None, shown=(), hours=3, nonce=""):
             for number, (name, stated) in (known[lab].exercises if lab else {}).items()
         ],
         votes=votes,
-        words=lambda key: _words().get(key, OTHER_HINT),
+        words=lambda key: words.by_key().get(key, OTHER_HINT),
         nonce=nonce,
     )
 
@@ -135,11 +136,6 @@ def server(folder, known, *, port=0, hours=3):
         return ThreadingHTTPServer((HOST, port), Handler)
     except (OSError, OverflowError) as error:
         raise ValueError(f"port must be a free one, got {port}: {error}") from error
-
-
-@cache
-def _words():
-    return words.by_key()
 
 
 @cache

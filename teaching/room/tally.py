@@ -41,11 +41,12 @@ def standing(found, exercise):
     ]
     last = list(itertools.chain(*last))
     states = Counter(line.state for line in last)
-    hints = Counter(line.hint for line in last if line.state == "not right yet")
+    wrong = [line.hint for line in last if line.state == "not right yet"]
+    hints = Counter(hint for hint in wrong if hint)
     [(hint, count)] = hints.most_common(1) or [(None, 0)]
     if count < 2:
         hint, count = None, 0  # of one person alone nothing is told
-    right, wrong = states["right"], states["not right yet"]
+    right, wrong = states["right"], len(wrong)
     times = [minutes(lines, exercise) for lines in found.values()]
     times = [each for each in times if each is not None]
     took = statistics.median(times) if len(times) >= FEWEST else None

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from labchecks import lab01 as checks
-from labchecks import predictions, room, verdicts
+from labchecks import predictions, room, verdicts, words
 from tests import ROOT
 
 FIELDS = {"session", "exercise", "state", "hint", "option", "time"}
@@ -69,7 +69,7 @@ def test_each_check_and_each_prediction_adds_a_line(folder):
         ("Prediction converged, lab 01", "right"),
     ]
     assert [each["option"] for each in said] == [None, None, "b", "b", "c", "c"]
-    assert [each["hint"] for each in said] == [None, room.key(wrong.hint), *[None] * 4]
+    assert [each["hint"] for each in said] == [None, words.key(wrong.hint), *[None] * 4]
     assert {each["session"] for each in said} == {room.SESSION}
     assert all(each.keys() == FIELDS for each in said)
     assert all(abs(time.time() - each["time"]) < 60 for each in said)
@@ -97,8 +97,18 @@ def test_nothing_that_a_student_wrote_is_in_a_line(folder):
     assert not re.search(f"{secret}|meen", str([*folder.iterdir()]))
 
 
+def test_a_hint_with_a_student_s_word_in_it_has_no_key(folder, monkeypatch):
+    from labchecks import lab03
+
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")  # who is named in the hint
+    said = [lab03.bug_found(["", 1, "a"]), checks.svd_loss(lambda A, rank: A.meen())]
+    assert "ada" in said[0].hint
+    assert "meen" in said[1].hint
+    assert [each["hint"] for each in lines(folder)] == [None, None]
+
+
 def test_a_line_is_short():
-    longest = room.line("Exercise 1.4, " + "x" * 200, "not right yet", hint=HINT * 9)
+    longest = room.line("Exercise 1.4, " + "x" * 200, "not right yet", hint=HINT)
     assert len(longest.encode()) < 512
 
 
@@ -110,8 +120,8 @@ def test_each_session_has_an_id_of_its_own():
 
 
 def test_a_hint_has_the_same_key_everywhere_and_each_its_own():
-    assert room.key(HINT) == "02be275008"
-    assert room.key(HINT) != room.key(HINT + " ")
+    assert words.key(HINT) == "02be275008"
+    assert words.key(HINT) != words.key(HINT + " ")
 
 
 # --- Nothing else is written ---------------------------------------------------------
@@ -289,12 +299,10 @@ def test_a_folder_that_does_not_answer_is_waited_for_once(
     assert waited == [1]
 
 
-def test_where_no_thread_can_be_started_nobody_is_disturbed(folder, monkeypatch):
-    class Refused(threading.Thread):
-        def start(self):
-            raise RuntimeError("can't start new thread")
-
+@pytest.mark.parametrize("what", [(threading.Thread, "start"), (words, "by_key")])
+def test_what_else_may_fail_disturbs_nobody(what, folder, monkeypatch):
+    checks.svd_loss(None)
     before = lines(folder)
-    monkeypatch.setattr(room.threading, "Thread", Refused)
-    room.tell("Exercise 1.2, svd_loss", "right")
+    monkeypatch.setattr(*what, refuse(errno.EAGAIN))
+    room.tell("Exercise 1.2, svd_loss", "right", hint=HINT)
     assert lines(folder) == before

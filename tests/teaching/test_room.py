@@ -15,12 +15,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-from labchecks import errors, predictions, room, verdicts
+from labchecks import errors, predictions, room, verdicts, words
 from labchecks import lab01 as checks
 from teaching import __main__ as command
 from teaching import labs, marking
 from teaching.execute_notebook import AS_STORED
-from teaching.room import lines, page, tally, words
+from teaching.room import lines, page, tally
 from tests import ROOT
 
 KNOWN = lines.labs(labs.read())
@@ -69,7 +69,8 @@ def test_every_exercise_and_prediction_of_a_lab_is_known(number):
     exercises = {f"{k}, {name}" for k, (name, _) in KNOWN[number].exercises.items()}
     stated = [x for x in vars(lab).values() if hasattr(x, "stated")]
     places = {f"{x.place.split()[-1]}, {x.__name__}" for x in stated}
-    assert places == exercises
+    assert exercises <= places  # a bug that is to be found has a check of its own
+    assert {p.split(",")[0] for p in places} == KNOWN[number].exercises.keys()
     assert KNOWN[number].questions.keys() == lab.prediction.questions.keys()
     assert all(0 < minutes < 60 for _, minutes in KNOWN[number].exercises.values())
 
@@ -85,7 +86,7 @@ def test_the_real_checks_are_understood(tmp_path, monkeypatch):
     checks.complete(None)
     found = [line[2:] for line in lines.read(tmp_path, KNOWN)]
     assert found == [
-        ("01", "1.2", WRONG, room.key(wrong.hint), None),
+        ("01", "1.2", WRONG, words.key(wrong.hint), None),
         ("01", "starts", "noted", None, "200"),
         ("01", "starts", "right", None, "200"),
         ("01", "1.4", "not begun", None, None),
@@ -104,7 +105,7 @@ def test_the_words_of_each_slip_are_found_by_its_key():
                     hints = [key[0] for key, _, _ in item.known()]
                     hints += [getattr(item, "otherwise", ""), getattr(item, "hint", "")]
                     hints = {getattr(hint, "text", hint) for hint in hints} - {""}
-                    missing += [h for h in hints if known.get(room.key(h)) != h]
+                    missing += [h for h in hints if known.get(words.key(h)) != h]
     assert len(known) > 500
     assert missing == []
 
@@ -313,12 +314,20 @@ def test_the_right_answer_is_hidden_until_it_is_asked_for(busy):
     assert not re.search("uncleared.*class=.true", hidden)
 
 
-def test_a_hint_that_depends_on_the_student_is_called_another_one(class_):
-    for session in range(2):
+def test_hints_without_a_key_are_not_counted_and_unknown_ones_called_so(class_):
+    for session in range(5):
         class_.say(
             session, FIRST, WRONG, hint="It calls ada, which is not written yet."
         )
-    assert "2 of 2: another hint" in text_of(shown(class_))
+    assert " of 5" not in text_of(shown(class_))
+    for session in range(2):
+        class_.say(session, FIRST, WRONG, hint=HINT)
+    assert f"2 of 5: {HINT}" in text_of(shown(class_))
+    for session in range(2):
+        text = room.line(FIRST, WRONG, hint=HINT).replace(room.SESSION, IDS[session])
+        later = re.sub(r"\d+}", f"{NOW + 3000}}}", text)
+        class_.write(session, later.replace(words.key(HINT), "0123456789"))
+    assert "2 of 5: a hint that this copy of the pack" in text_of(shown(class_))
 
 
 def test_what_is_asked_of_the_page_is_not_believed_either(busy):
@@ -428,7 +437,7 @@ def test_the_page_is_read_from_the_last_row(chromium, address, size, scheme):
 def test_the_fullest_page_needs_no_scrolling(chromium, class_, number):
     """All votes are taken, and each exercise has one of the longest hints."""
     hint = errors.UNRECORDED.text
-    assert words.by_key()[room.key(hint)] == hint
+    assert words.by_key()[words.key(hint)] == hint
     for session in range(2):
         for exercise, (name, _) in KNOWN[number].exercises.items():
             class_.say(session, f"Exercise {exercise}, {name}", WRONG, hint=hint)

@@ -356,7 +356,7 @@ def test_nothing_is_dropped_without_a_word(tmp_path, copies):
     files = {
         "a/essay.docx": b"x",
         "a/other.ipynb": nbformat.writes(new_notebook()).encode(),
-        "Bewertungen.csv": "ID,Bewertung\nTeilnehmer/in17,\n".encode(),
+        "Bewertungen.csv": b"ID,Bewertung\nTeilnehmer/in17,\n",
         "b/b.zip": b"PK no zip",
         "c.zip": made.zipped({f"{LAB}.ipynb": b"{", "d.zip": b"x"}),
         f"e/{LAB}.ipynb": b"",

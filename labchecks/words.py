@@ -1,29 +1,39 @@
-"""The words of the hints, by the key that a check writes in their place."""
+"""The words of the hints, by a key that says nothing to who hasn't got the words."""
 
 import ast
+import hashlib
+import itertools
+from functools import cache
 from pathlib import Path
-
-import labchecks
-from labchecks import room
 
 SHORTEST = 12  # of a hint
 LONGEST = 20  # of a name that a hint is about
 UNKNOWN = ("", "")
 
 
+def key(hint):
+    """Return a short key that a hint's words can be looked up by, and not be read from.
+
+    >>> key("The loss is a sum, not a mean.")
+    '02be275008'
+    """
+    return hashlib.sha256(hint.encode()).hexdigest()[:10]
+
+
+@cache
 def by_key():
     """Return {key: hint} of the hints in the code of the checks.
 
     What a text is put together from is followed as far as that can be told without
     running it. Where one piece can't, as in ``f"{name} is one number."``, each short
-    text in the checks is tried in its place.
+    text in the checks is tried in its place. What a student wrote is in none of them.
     """
     found = set()
-    for path in Path(labchecks.__file__).parent.glob("*.py"):
+    for path in Path(__file__).parent.glob("*.py"):
         found |= texts(path.read_text(encoding="utf-8"))
     names = [text for text, *rest in found if not rest and len(text) <= LONGEST]
     hints = {name.join(pieces) for pieces in found for name in names}
-    return {room.key(hint): hint for hint in hints if len(hint) >= SHORTEST}
+    return {key(hint): hint for hint in hints if len(hint) >= SHORTEST}
 
 
 def texts(source):
@@ -62,6 +72,11 @@ def _text(node, known):
             return _joined([_text(value, known) for value in values])
         case ast.FormattedValue(value=value):
             return _text(value, known)
+        case ast.Call(func=ast.Attribute(value=value, attr="format"), args=args):
+            first, *others = "".join(_text(value, known)).split("{}")
+            pairs = zip([*args, *[None] * len(others)], others)
+            parts = [(_text(arg, known), (text,)) for arg, text in pairs]
+            return _joined([(first,), *itertools.chain(*parts)])
     return UNKNOWN
 
 
