@@ -222,6 +222,7 @@ def test_bugs_stand_in_it_those_held_back_with_their_whole_code():
     (row,) = part.select("tbody tr")
     cells = [" ".join(cell.get_text(" ").split()) for cell in row.select("td")]
     assert cells == ["2", "(d)", f"z = {new} It is two too small."]
+    assert row.code.get_text() == f"    z = {new}"
     (held,) = part.select(".held")
     assert f"1  def evaluate(x, y):\n 2      z = {other}" in held.pre.get_text()
     assert old not in held.pre.get_text()
