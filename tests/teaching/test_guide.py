@@ -290,6 +290,13 @@ def test_axe_has_no_complaint(tab, name):
     assert [each["id"] for each in found] == []
 
 
+@pytest.mark.parametrize("name", ["03_mlp_iris.html", "index.html"])
+def test_it_fits_a_narrow_screen(tab, name):
+    tab.set_viewport_size({"width": 400, "height": 800})
+    tab.set_content(pages()[name])
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 def test_it_prints_on_a_few_pages_and_nothing_is_cut_off(chromium):
     data = pdf.print_page(chromium, pages()["03_mlp_iris.html"])
     document = pypdfium2.PdfDocument(data)
