@@ -216,10 +216,13 @@ def test_what_a_lab_shows_of_its_solutions_is_meant():
     assert sorted(leaks.shown(WORKED)) == sorted(SHOWN)
 
 
+LEAK = "truncated = P[:, :rank] * s[:rank] @ Qt[:rank]"  # of lab 01
+
+
 def spoilt(plant):
     """Return a copy of lab 01 with something planted in it."""
     result = copy.deepcopy(COPIES["01_factorisation.ipynb"])
-    plant(result, "return (U @ V.T).detach()")
+    plant(result, LEAK)
     return nbformat.writes(result).encode()
 
 
@@ -262,9 +265,7 @@ def in_html(lab, line):
 )
 def test_a_planted_leak_is_found(plant):
     content = spoilt(plant)
-    assert leaks.found(own_secrets("01_factorisation.ipynb"), content) == [
-        "return (U @ V.T).detach()"
-    ]
+    assert leaks.found(own_secrets("01_factorisation.ipynb"), content) == [LEAK]
 
 
 def in_capitals(text):
@@ -335,11 +336,11 @@ def test_the_zip_says_nowhere_whose_bug_is_which(monkeypatch):
 
 def test_a_leak_stops_the_build(monkeypatch, tmp_path):
     page = tmp_path / students_zip.PAGE
-    page.write_text("Tip: return (U @ V.T).detach()")
+    page.write_text(f"Tip: {LEAK}")
     original = students_zip.contents
     spoil = {"START-HERE.txt": page.read_bytes()}
     monkeypatch.setattr(students_zip, "contents", lambda *a: original(*a) | spoil)
-    with pytest.raises(ValueError, match=r"START-HERE.txt .*completion-solution"):
+    with pytest.raises(ValueError, match=r"START-HERE.txt .*svd-solution"):
         student_files(WORKED, {})
 
 
