@@ -220,7 +220,8 @@ def numerical_gradient(rng, shape):
     rows_only = "len(x) counts the rows: a loop over the entries goes to x.numel()."
     right = (up - down) / (2 * h)
     slips = [
-        (alone, (up - middle) / h, (middle - down) / h, *halves),
+        (alone, (up - middle) / h, (middle - down) / h),
+        ("One of the two points stays at x: move both.", *halves),
         ("The two points are 2 h apart.", (up - down) / h),
         (brackets, (up - down) / 2 * h, up - down / (2 * h)),
         ("Divide the difference by the distance of the two points.", up - down),

@@ -416,7 +416,14 @@ def test_with_its_solutions_put_back_every_check_passes(name):
 @pytest.mark.parametrize("name", EVERY or list(LABS)[:1])
 def test_wrong_answers_do_not_stop_a_lab(name):
     states = run(filled(name, wrong_answer))
-    assert {"not right yet"} <= set(states.values()) <= {"not right yet", "not begun"}
+    hunts = {title.split(",")[0] for title in states if title.endswith(", bug_found")}
+    # What was to be mended is asked for when the bug is found.
+    asked = {
+        title: state
+        for title, state in states.items()
+        if title.split(",")[0] not in hunts or title.endswith(", bug_found")
+    }
+    assert {"not right yet"} <= set(asked.values()) <= {"not right yet", "not begun"}
 
 
 def shown(output):
