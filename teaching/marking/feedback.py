@@ -21,6 +21,7 @@ TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 SAFE = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TO_DO = "to be marked"
+MOST = 50_000  # characters of a cell or an output
 
 
 class Grade(NamedTuple):
@@ -107,8 +108,8 @@ def _shown(cell, own, tasks, grades, comments):
     return {
         "id": name,
         "heading": heading,
-        "text": "" if is_code else _text(cell.source, is_own=cell.source in own),
-        "code": cell.source if is_code else "",
+        "text": "" if is_code else _text(_cut(cell.source), is_own=cell.source in own),
+        "code": _cut(cell.source) if is_code else "",
         "outputs": [_output(each) for each in cell.get("outputs", [])],
         "comment": comments.get(name, ""),
     }
@@ -128,7 +129,11 @@ def _output(output):
     except ValueError:
         pass
     text = output.get("text") or output.get("evalue") or data.get("text/plain", "")
-    return {"text": ANSI.sub("", str(text)).rstrip("\n")}
+    return {"text": _cut(ANSI.sub("", str(text)).rstrip("\n"))}
+
+
+def _cut(text):
+    return text if len(text) <= MOST else f"{text[:MOST]}\n… (cut here)"
 
 
 class _Renderer(formulas.Renderer):

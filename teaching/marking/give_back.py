@@ -3,6 +3,7 @@
 A mark finds its way by the number that the platform has given, never by a name.
 """
 
+import functools
 import io
 import re
 import zipfile
@@ -53,7 +54,7 @@ def write(course, *, unmarked=False, force=False):
     files, lines = _Lazy(), []
     table = _table(students, marks, entries)
     files["points.csv"] = lambda: table
-    pages = _pages(course, students, marks, entries, files)
+    pages = _pages(course, students, marks, entries, files, lines)
     labs = [lab for lab in entries.labs if any(lab == each for _, each in pages)]
     for lab in [*labs, *([ALL] if _has_many(pages) else [])]:
         each = labs if lab == ALL else [lab]
@@ -65,12 +66,10 @@ def write(course, *, unmarked=False, force=False):
             lines.append(f"{what}, so there is no return/{lab} yet")
             continue
         most = sum(sum(entries.labs[name].values()) for name in each)
-        made, said = _return(course, backs, most, lab=lab, only=len(labs) == 1)
+        made, said = _return(course, backs, most, lab=lab)
         files.update({f"return/{lab}/{name}": make for name, make in made.items()})
         lines += [f"{lab}: {line}" for line in said]
-    if lines:
-        text = "\n".join(lines) + "\n"
-        files["return/notes.txt"] = lambda: text.encode("utf-8", "replace")
+    files["return/notes.txt"] = lambda: _notes(lines)
     return write_carefully(course, files, force=force, sweep=True), lines
 
 
@@ -81,6 +80,11 @@ class _Lazy(dict):
         """Yield names and contents."""
         for name in self:
             yield name, self[name]()
+
+
+def _notes(lines):
+    text = "\n".join(lines or ["Nothing was left out."])
+    return f"{text}\n".encode("utf-8", "replace")
 
 
 # --- All that is known ----------------------------------------------------------------
@@ -119,36 +123,35 @@ def _row(entries, student, marks):
     return row | {"note": platform_tables.text("; ".join(notes))}
 
 
-def _pages(course, students, marks, entries, files):
+def _pages(course, students, marks, entries, files, lines):
     """Add pages of feedback to the files; return {(student id, lab): path}."""
-    paths = {}
+    paths, names = {}, {student.id: student.name for student in students}
     copies = {
         lab: nbformat.read(gradebook.copy_of(course, lab), as_version=4)
         for lab in entries.labs
     }
-    names = {student.id: student.name for student in students}
+
+    def page(student, lab):
+        path = gradebook.notebook_of(course, student, lab)
+        try:
+            text = feedback.page(
+                nbformat.read(path, as_version=4),
+                copies[lab],
+                student=names[student],
+                grades=entries.grades[student, lab],
+                comments=entries.comments[student, lab],
+            )
+        except Exception as error:  # one student's notebook, not the class
+            lines.append(f"{lab}: no page of feedback for {names[student]}: {error}")
+            text = "This page could not be made of your notebook."
+        return text.encode("utf-8", "replace")
+
     for (student, lab), mark in marks.items():
         if not mark.failure:
             name = f"feedback/{student}/{lab}/{lab}.html"
             paths[student, lab] = course / name
-            files[name] = _page(
-                course, copies[lab], names[student], student, lab, entries
-            )
+            files[name] = functools.partial(page, student, lab)
     return paths
-
-
-def _page(course, copy, name, student, lab, entries):
-    def make():
-        path = gradebook.notebook_of(course, student, lab)
-        return feedback.page(
-            nbformat.read(path, as_version=4),
-            copy,
-            student=name,
-            grades=entries.grades[student, lab],
-            comments=entries.comments[student, lab],
-        ).encode("utf-8", "replace")
-
-    return make
 
 
 # --- For a platform -------------------------------------------------------------------
@@ -179,7 +182,7 @@ def _backs(students, marks, entries, labs, pages):
     return backs, refused
 
 
-def _return(course, backs, most, *, lab, only):
+def _return(course, backs, most, *, lab):
     """Return the files for one lab by name, and what is to be said of them."""
     plain = _plain(backs, most)
     files, lines = {"points.csv": lambda: plain}, []
@@ -195,7 +198,7 @@ def _return(course, backs, most, *, lab, only):
             if (table := platform_tables.read(data)).platform == platform
         }
         if mine and found:
-            filled, mine, said = _filled(found, mine, most, lab=lab, only=only)
+            filled, mine, said = _filled(found, mine, most, lab=lab)
             files |= {name: (lambda data=data: data) for name, data in filled.items()}
             lines += said
         elif mine:
@@ -242,7 +245,7 @@ def _plain(backs, most):
     return platform_tables.table_of(names, rows, mark=True)
 
 
-def _filled(tables, backs, most, *, lab, only):
+def _filled(tables, backs, most, *, lab):
     """Fill in a platform's own tables.
 
     Returns
@@ -259,7 +262,7 @@ def _filled(tables, backs, most, *, lab, only):
         here = {
             number: rows for number, rows in table.students.items() if number in backs
         }
-        column, why = _column(table, lab, only=only)
+        column, why = _column(table, lab)
         if here and column is None:
             lines.append(f"{name}: {why}")
             found |= {number: backs[number] for number in here}
@@ -299,22 +302,19 @@ def _value(table, rows, column, points, most):
     return f"{points * out_of / most:.2f}", ""
 
 
-def _column(table, lab, *, only):
+def _column(table, lab):
     """Return the index of the column for a lab, or None and why."""
-    columns = table.columns
-    number = re.escape(lab[:2].lstrip("0") or "0")
-    called = re.compile(rf"{re.escape(lab)}|\blab[ _-]?0*{number}\b", re.IGNORECASE)
-    mine = [index for index, name in columns.items() if called.search(name)]
-    if (
-        not mine
-        and len(columns) == 1
-        and (only or lab == ALL or table.platform == "moodle")
-    ):
-        mine = list(columns)
+    if table.platform == "moodle":
+        return next(iter(table.columns)), ""
+    number = lab[:2].lstrip("0") or "0"
+    called = "labs" if lab == ALL else f"Lab {number}"
+    words = r"\blabs\b" if lab == ALL else rf"\blab[ _-]?0*{number}\b"
+    pattern = re.compile(f"{re.escape(lab)}|{words}", re.IGNORECASE)
+    mine = [i for i, name in table.columns.items() if pattern.search(name)]
     if len(mine) == 1:
         return mine[0], ""
     which = "several columns are" if mine else "no column is"
-    return None, f"{which} called {lab} or Lab {number}: name the assignment so"
+    return None, f"{which} called {lab} or {called}: name the assignment so"
 
 
 def _zip(backs, platform):
@@ -347,4 +347,5 @@ def _name_in_zip(student, lab, platform):
 def take_tables(folder, course):
     """Copy the platforms' own tables into the folder of a marking."""
     for name, data in submitted.tables(folder).items():
+        name = f"platform-{name}" if name == "points.csv" else name
         (Path(course) / name).write_bytes(data)

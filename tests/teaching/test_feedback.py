@@ -117,6 +117,15 @@ def test_figures_of_the_run_are_shown_and_no_other_pictures():
     assert "fake" in seen.get_text()
 
 
+def test_what_is_endless_is_cut():
+    notebook = made.replaced(made.empty(LAB), "claim-answer", "word " * 10**6)
+    out = new_output("stream", name="stdout", text="x" * 10**7)
+    notebook.cells[made.at(notebook, "scores-check")].outputs = [out]
+    html = feedback.page(notebook, COPY, student="a", grades={}, comments={})
+    assert len(html) < 3 * feedback.MOST + 10**5
+    assert html.count("cut here") == 2
+
+
 def test_formulas_are_mathml_and_what_is_none_stays_as_it_was_written():
     notebook = made.replaced(made.empty(LAB), "claim-answer", r"$x^2$, $\nonsense{$")
     grades = {"claim-answer": feedback.Grade(0.0, 2, waits=True)}

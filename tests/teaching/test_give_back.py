@@ -15,7 +15,9 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import OverwriteCells, SaveAutoGrades
 from traitlets.config import Config
 
+from teaching import __main__
 from teaching.marking import (
+    feedback,
     give_back,
     gradebook,
     mark_class,
@@ -177,6 +179,58 @@ def test_moodles_worksheet_is_filled_in_and_nothing_else_of_it_changes(course):
     assert notes.splitlines() == lines
 
 
+def test_the_verb_writes_it_and_says_what_was_left_out(course, capsys):
+    assert __main__.main(["return", str(course)]) == 0
+    said = capsys.readouterr().out
+    assert "answers of 4 students are to be marked" in said
+    assert __main__.main(["return", str(course), "--unmarked"]) == 0
+    assert (course / f"return/{LAB}/points.csv").exists()
+    (course / "points.csv").write_text("mine")
+    assert __main__.main(["return", str(course)]) == 1
+    assert "points.csv" in capsys.readouterr().out
+    why = __main__.main(["return", str(course / "source")])
+    assert why.startswith("Nothing was written: MARKING must be a folder that make gra")
+
+
+def test_one_page_that_fails_costs_no_other(course, moodle, monkeypatch):
+    page = feedback.page
+
+    def failing(*args, student, **kwargs):
+        if student == "Kim Lee_1":
+            raise RecursionError("too deep")
+        return page(*args, student=student, **kwargs)
+
+    monkeypatch.setattr(feedback, "page", failing)
+    _, lines = give_back.write(course, unmarked=True)
+    assert f"{LAB}: no page of feedback for Kim Lee_1: too deep" in lines
+    assert "too deep" in (course / "return/notes.txt").read_text("utf-8")
+    assert len(list(course.glob("feedback/*/*/*.html"))) == 4
+    assert "Lee_1" in "".join(names_in(course / f"return/{LAB}/moodle-feedback.zip"))
+
+
+@pytest.mark.parametrize(
+    ("title", "lab", "fits"),
+    [
+        ("Lab 2 (7)", LAB, True),
+        ("LAB-02: PCA (7)", LAB, True),
+        ("02_PCA_comparison (7)", LAB, True),
+        ("Lab 20 (7)", LAB, False),
+        ("Essay (7)", LAB, False),
+        ("Lab 1 (2)", LAB, False),
+        ("All labs (7)", give_back.ALL, True),
+        ("Lab 2 (7)", give_back.ALL, False),
+    ],
+)
+def test_a_column_of_canvas_is_the_labs_by_its_name_alone(tmp_path, title, lab, fits):
+    head = f"Student,ID,SIS User ID,SIS Login ID,Section,{title}"
+    table = platform_tables.read(f"{head}\n Points Possible,,,,,11\n".encode())
+    column, why = give_back._column(table, lab)
+    assert column == (5 if fits else None)
+    assert bool(why) != fits
+    twice = f"{head},{title.replace('7', '8')}\n Points Possible,,,,,11,11\n"
+    assert give_back._column(platform_tables.read(twice.encode()), lab)[0] is None
+
+
 def test_only_those_in_the_worksheet_get_feedback_by_it_and_all_are_in_the_plain_csv(
     course, moodle
 ):
@@ -249,6 +303,7 @@ def test_without_a_worksheet_one_is_made_from_the_numbers_in_the_names(course):
     (course / "Grades-Lab 2.csv").unlink()
     _, lines = give_back.write(course, unmarked=True)
     assert lines == []
+    assert "Nothing was left out" in (course / "return/notes.txt").read_text()
     text = (course / f"return/{LAB}/moodle-grades.csv").read_text("utf-8")
     assert text.splitlines()[0] == HEAD
     rows = {row["Identifier"]: row for row in csv.DictReader(io.StringIO(text))}
