@@ -238,6 +238,8 @@ def test_each_layout_gives_the_student_and_the_lab(tmp_path, copies):
     }
     students = read(tmp_path, files, copies)
     assert set(students) == {*names.values(), "李 雷_3"}
+    # The digits of a lab are no number of a file, so this is no name of Canvas'.
+    assert students["anna_2026"].who.platform == "file"
     assert set(students["smith_anna"].files) == {LAB, OTHER}
     alone = {name: set(each.files) for name, each in students.items()}
     assert {name for name, labs in alone.items() if labs != {LAB}} == {"smith_anna"}
