@@ -121,6 +121,7 @@ def keep(course, students, marks, *, again=None):
                     book.db.rollback()
                     failure = f"nbgrader: {type(error).__name__}: {error}"
                     marks[student, lab] = mark._replace(failure=failure)
+    record.write(course, students, marks)  # whatever becomes of the rest
     if again:
         for key, notes in _carry(Path(again), course, students).items():
             marks[key] = marks[key]._replace(notes=[*marks[key].notes, *notes])
@@ -306,7 +307,15 @@ def _failure(outcome):
 
 def seed_of(course):
     """Return the seed of an earlier marking, or None if there is none."""
-    return course and int((Path(course) / "seed.txt").read_text())
+    if course:
+        record.read(course)  # is it one?
+        return int((Path(course) / "seed.txt").read_text())
+
+
+def left_behind(old, students):
+    """Return the names of those who were marked in an old folder, and are not here."""
+    keys = {student.who.key for student in students}
+    return [each.name for each in record.read(old)[0] if each.who.key not in keys]
 
 
 def _write(path, notebook):

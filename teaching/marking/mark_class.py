@@ -128,6 +128,8 @@ def grade(
         names = {key: file.name for key, (file, _) in jobs.items()}
         marks = _best(_run_all(tasks, executor, say), names)
     marks = gradebook.keep(course, students, marks, again=again)
+    if away := gradebook.left_behind(again, students) if again else []:
+        say(f"In {again}, but not handed in here: {', '.join(away)}")
     for line in give_back.write(course, unmarked=unmarked)[1]:
         say(line)
     if lost := changed(pack, kernels.digests()):

@@ -189,7 +189,7 @@ def test_the_verb_writes_it_and_says_what_was_left_out(course, capsys):
     assert __main__.main(["return", str(course)]) == 1
     assert "points.csv" in capsys.readouterr().out
     why = __main__.main(["return", str(course / "source")])
-    assert why.startswith("Nothing was written: MARKING must be a folder that make gra")
+    assert why.startswith("Nothing was written: MARKING must be a folder that make gr")
 
 
 def test_one_page_that_fails_costs_no_other(course, moodle, monkeypatch):
@@ -427,14 +427,18 @@ def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp
         assert float(row[code]) == (0.25 if name == "Kim Lee_1" else 0)
     assert rows[again["A Late_0"]][written] == "to be marked"
     assert gradebook.seed_of(course) == 7
+    assert gradebook.left_behind(new, submissions.read(folder, COPIES)) == ["A Late_0"]
+    assert gradebook.left_behind(course, submissions.read(later, COPIES)) == []
     # The old folder is as it was.
     old = gradebook.read(course)
     assert old.grades[ids["Kim Lee_2"], LAB][check].points == 0.25
 
 
 def test_a_folder_that_is_no_marking_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="MARKING must be a folder that make grade"):
-        give_back.write(tmp_path)
+    for function in (give_back.write, gradebook.seed_of):
+        with pytest.raises(ValueError, match="must be a folder that make grade made"):
+            function(tmp_path)
+    assert gradebook.seed_of(None) is None
 
 
 @pytest.mark.filterwarnings("ignore:Object of type")
