@@ -79,11 +79,9 @@ def everything(cells):
     return Plan({i: cell.source for i, cell in enumerate(cells) if _is_code(cell)}, {})
 
 
-def names(source):
-    """Return the names that a cell gives a value to, and those that it reads."""
-    statements = _read(source)
-    binds = {name for s in statements for name in s.binds}
-    return binds, {name for s in statements for name in s.reads | s.later}
+def read_names(source):
+    """Return the names that a cell reads, at once or later."""
+    return {name for s in _read(source) for name in s.reads | s.later}
 
 
 def plan(cells, known, asked):
@@ -107,6 +105,13 @@ def plan(cells, known, asked):
         return everything(cells)
 
 
+def wanted(cells, known, asked):
+    """Return {id of a cell: the names that are needed of it}, if nothing is handed."""
+    lab = _Lab(cells, known, asked)
+    lab.plan()
+    return {cells[i].id: lab.needed_of(i, lab.read[i]) for i in lab.course}
+
+
 class _Lab:
     def __init__(self, cells, known, asked):
         self.cells, self.known, self.asked = cells, known, asked
@@ -125,6 +130,11 @@ class _Lab:
             for k, s in enumerate(statements):
                 for name in s.binds:
                     self.bound.setdefault(name, []).append((i, k))
+        self.filled = {}  # the same, of what a student may have put into them
+        for i in self.own:
+            for k, s in enumerate(self.read[i]):
+                for name in s.reads | s.later:
+                    self.filled.setdefault(name, []).append((i, k))
         modules = {name for name in self.bound if self._are(name, "import")}
         for i in self.own:
             _look_for_doubt(cells[i].source, modules)
@@ -163,11 +173,11 @@ class _Lab:
             if s.kind == "import":
                 code |= {n for n in s.binds if not self._is_the_same_import(n)}
             else:
-                code |= s.binds if s.has_code else s.binds & course
+                code |= s.binds & course
         while True:
             count = len(code)
             for s in statements:
-                if (s.reads | s.later) & code:
+                if s.has_code or (s.reads | s.later) & code:
                     code |= s.binds | {n for n in s.reads if self._is_data(n)}
             if len(code) == count:
                 return code
@@ -209,7 +219,9 @@ class _Lab:
         return found
 
     def _places(self, name, i):
-        return {(j, k) for j, k in self.bound.get(name, ()) if j <= i}
+        places = [*self.bound.get(name, ())]
+        places += self.filled.get(name, ()) if self._is_data(name) else []
+        return {(j, k) for j, k in places if j <= i}
 
     def _unite(self, names):
         """Take names for such as may share what they stand for."""
@@ -294,6 +306,9 @@ class _Lab:
         ]
         return max(needed, default=0)
 
+    def needed_of(self, i, statements):
+        return {n for s in statements for n in s.binds if self.need.get(n, 0) > i}
+
     def _is_needed_in_group(self, name, i):
         alike = self.group.get(name, set()) | {name}
         return any(self.need.get(each, 0) > i for each in alike)
@@ -302,7 +317,7 @@ class _Lab:
         """Return the one name that is needed of a cell, if all get the same value."""
         known = self.known[self.cells[i].id]
         statements = self.read[i][:length]
-        names = {n for s in statements for n in s.binds if self.need.get(n, 0) > i}
+        names = self.needed_of(i, statements)
         whole = {n for n in known.changes if self._is_needed_in_group(n, i)}
         if len(names) != 1 or not names <= set(known.saved) or whole or self.calls[i]:
             return ""

@@ -173,7 +173,8 @@ class _Session:
 
     def run_all(self, plan):
         if self.given is None:
-            self.watch = Watch(self.cells, self._look)
+            asked = _asked(self.notebook_client.nb)
+            self.watch = Watch(self.cells, asked, self._look)
         for index, cell in enumerate(self.cells):
             is_check = _is_check(cell)
             grade_id = cell.metadata["nbgrader"]["grade_id"] if is_check else None

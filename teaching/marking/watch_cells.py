@@ -1,6 +1,6 @@
 """Watch the worked lab: what does each cell change, and what can be handed over?"""
 
-from teaching.marking.needed_cells import Known, names
+from teaching.marking.needed_cells import Known, read_names, wanted
 from teaching.marking.watched_values import USE
 
 LONG = 0.3  # seconds; what takes less is made anew
@@ -9,37 +9,41 @@ LONG = 0.3  # seconds; what takes less is made anew
 class Watch:
     """Fills ``known``, {id of a cell: Known}, with the cells that are the course's own.
 
-    ``ask`` evaluates an expression in the kernel, and returns its value.
+    ``asked`` are the expressions that answer the graded cells, as ``plan`` takes them;
+    ``look`` evaluates an expression in the kernel, and returns its value.
     """
 
-    def __init__(self, cells, ask):
-        self.known, self.ask = {}, ask
-        self.names = [names(cell.source) for cell in cells if _is_code(cell)]
-        self.before = self._look()
+    def __init__(self, cells, asked, look):
+        self.known, self.look = {}, look
+        texts = {
+            cell.id: Known(cell.source, (), {})
+            for cell in cells
+            if cell.cell_type == "code" and not _is_answer(cell)
+        }
+        self.wanted = wanted(cells, texts, asked)
+        self.before = self._states()
 
     def after(self, cell, seconds):
         """Look at what a cell has changed, which took so long."""
-        after = self._look()
-        binds, reads = names(cell.source)
-        changes = [
+        after, reads = self._states(), read_names(cell.source)
+        changes = tuple(
             name
             for name, state in self.before.items()
             if after.get(name) != state or (not state[1] and name in reads)
-        ]
-        if not cell.metadata.get("nbgrader", {}).get("solution"):
+        )
+        if not _is_answer(cell):
             saved = {}
-            if seconds > LONG:
-                others = [r for b, r in self.names if (b, r) != (binds, reads)]
-                wanted = sorted(binds & after.keys() & set().union(*others))
-                call = f"{USE}saved(globals(), {wanted}, {[*self.before]})"
-                saved = dict(self.ask(call))
-            self.known[cell.id] = Known(cell.source, tuple(changes), saved)
+            names = self.wanted.get(cell.id, set()) & after.keys()
+            if seconds > LONG and names:
+                call = f"{USE}saved(globals(), {sorted(names)}, {[*self.before]})"
+                saved = dict(self.look(call))
+            self.known[cell.id] = Known(cell.source, changes, saved)
         self.before = after
 
-    def _look(self):
-        found = self.ask(f"{USE}digests(globals())")
+    def _states(self):
+        found = self.look(f"{USE}digests(globals())")
         return {name: (number, state) for name, number, state in found}
 
 
-def _is_code(cell):
-    return cell.cell_type == "code"
+def _is_answer(cell):
+    return cell.metadata.get("nbgrader", {}).get("solution")

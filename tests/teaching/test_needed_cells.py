@@ -18,7 +18,7 @@ from teaching.marking.watch_cells import Watch
 
 LAB = {
     "imports": "import numpy as np, torch\nfrom labhelpers import training\n"
-    "A = torch.arange(12.0).reshape(4, 3).double()\nprint(A.shape)",
+    "A = torch.arange(12.0).reshape(4, 3).double()\ntools = [abs]\nprint(A.shape)",
     "start": "generator = torch.Generator().manual_seed(0)\n"
     "U = torch.rand(4, 2, generator=generator)\nran = ['start']",
     "step": "U -= 0.1\nran.append('step')",
@@ -31,7 +31,7 @@ LAB = {
     "fit": "run = training.factorise(A, 1, num_epochs=2, seed=0)",
     "rate-solution": "rate = float(1 / norm(A))",
     "rate-check": "print(rate)",
-    "late": "ran.append('late')\nlength = norm(V)",
+    "late": "ran.append('late')\nlengths = [tool(norm(V)) for tool in tools]",
     "last-solution": "last = None",
     "last-check": "print(last)",
     "end": "ran.append('end')",
@@ -40,9 +40,12 @@ ASKED = {"double-check": "double", "rate-check": "rate", "last-check": "last"}
 ARGUMENT = torch.ones(2, 2).double()
 
 
-def lab(changes=(), after=()):
-    """Return a lab, with other texts of cells and with a student's own cells."""
-    changes, after = dict(changes), dict(after)
+def lab(changes=(), after=(), moved=()):
+    """Return a lab, with other texts of cells and with a student's own cells.
+
+    ``moved`` is {id: of the cell before which it stands}.
+    """
+    changes, after, moved = dict(changes), dict(after), dict(moved)
     cells = []
     for name, text in LAB.items():
         cell = new_code_cell(changes.get(name, text), id=name)
@@ -54,6 +57,10 @@ def lab(changes=(), after=()):
         cells.append(cell)
         if name in after:
             cells.append(new_code_cell(after[name], id=f"own-{len(cells)}"))
+    for name, place in moved.items():
+        ids = [cell.id for cell in cells]
+        cell = cells.pop(ids.index(name))
+        cells.insert(ids.index(place), cell)
     return new_notebook(cells=cells)
 
 
@@ -62,7 +69,9 @@ def run(cells, plan=None, watch=False):
     names, answers = {"__name__": "__main__"}, {}
     plan = plan or needed_cells.everything(cells)
     here = {"globals": lambda: names, "__import__": __import__}
-    watcher = Watch(cells, lambda text: eval(text, here)) if watch else None
+    watcher = (
+        Watch(cells, asked(cells), lambda text: eval(text, here)) if watch else None
+    )
     with put_back(), contextlib.redirect_stdout(io.StringIO()):
         for i, cell in enumerate(cells):
             if cell.id in ASKED:
@@ -102,15 +111,22 @@ def answer(names, name):
         return f"{type(error).__name__}"
 
 
+def shown(value):
+    return "a function" if callable(value) else str(value)
+
+
 @pytest.fixture(scope="module")
 def known():
-    cells = lab().cells
+    cells = lab({"rate-solution": f"rate = float(1 / norm(A))\n{HANDED}"}).cells
     return run(cells, watch=True)[2]
 
 
 def planned(cells, known):
-    asked = {i: [ASKED[c.id]] for i, c in enumerate(cells) if c.id in ASKED}
-    return needed_cells.plan(cells, known, asked)
+    return needed_cells.plan(cells, known, asked(cells))
+
+
+def asked(cells):
+    return {i: [ASKED[c.id]] for i, c in enumerate(cells) if c.id in ASKED}
 
 
 def test_an_honest_lab_is_run_in_part(known):
@@ -118,10 +134,24 @@ def test_an_honest_lab_is_run_in_part(known):
     sources = {lab().cells[i].id: text for i, text in plan.sources.items()}
     own = {name: text for name, text in LAB.items() if name.endswith("-solution")}
     assert sources == own | {
-        "imports": LAB["imports"].removesuffix("print(A.shape)"),
+        "imports": LAB["imports"].removesuffix("tools = [abs]\nprint(A.shape)"),
         "precise": LAB["precise"],
         "long": "def norm(x):\n    return (x**2).sum()\n",
     }
+
+
+def test_what_all_get_alike_is_handed_over(known):
+    def handed(*changes):
+        cells = lab(*changes).cells
+        plan = planned(cells, known)
+        return {cells[i].id: list(names) for i, names in plan.handed.items()}
+
+    answer = {"rate-solution": HANDED}
+    assert handed() == {}
+    assert handed(answer) == {"fit": ["run"]}
+    assert handed(answer, {"use": "print(double(U))"}) == {"fit": ["run"]}
+    assert handed(answer, {"use": "print(double(A))"}) == {}
+    assert handed(answer | {"fit": LAB["fit"] + "\nprint(1)"}) == {}
 
 
 def test_what_a_cell_changes_is_seen(known):
@@ -131,8 +161,11 @@ def test_what_a_cell_changes_is_seen(known):
     assert "A" not in {name for each in known.values() for name in each.changes}
 
 
+HANDED = "rate = float(run.losses[-1])"
+
+
 # What a student's cells can do behind the back of whoever reads their names: {name:
-# (other texts of cells, own cells after these)}.
+# (other texts of cells, own cells after these, cells moved before others)}.
 ADVERSE = {
     "alias": ({}, {"start": "mine = U", "use": "def double(x): return x + mine.sum()"}),
     "alias of an alias": (
@@ -342,18 +375,69 @@ ADVERSE = {
         {},
     ),
     "augmented": ({"last-solution": "A += 1\nlast = A.sum()"}, {"imports": "A *= 2"}),
-    "later global": (
-        {"double-solution": "def double(x):\n    return x * best"},
+    "reads later": (
+        {"last-solution": "def last(x):\n    return x * length"},
+        {"late": "length = float(V.sum())"},
+    ),
+    "reads what the course has, later": (
+        {"last-solution": "def last(x):\n    return x * V.sum()"},
         {},
+    ),
+    "gives a value by a call": (
+        {
+            "double-solution": "def double(x):\n    global n\n    n = len(x)\n"
+            "    return x",
+            "last-solution": "last = n",
+        },
+        {},
+    ),
+    "draws by a function": (
+        {
+            "double-solution": "def double(x):\n    return x + torch.rand(1)",
+            "last-solution": "last = float(double(torch.zeros(1)))",
+        },
+        {},
+    ),
+    "tool for the course": (
+        {"last-solution": "last = len(seen)"},
+        {"imports": "seen = []\ntools.append(lambda x: seen.append(1))"},
+    ),
+    "by a frame": (
+        {
+            "last-solution": "import inspect\n"
+            "last = float(inspect.currentframe().f_globals['V'].sum())"
+        },
+        {},
+    ),
+    "handed over": ({"rate-solution": HANDED}, {}),
+    "handed over, of another": (
+        {"rate-solution": HANDED},
+        {"use": "A *= 2"},
+    ),
+    "handed over, of another by an alias": (
+        {"rate-solution": HANDED},
+        {"imports": "mine = A[:2]", "use": "mine *= 2"},
+    ),
+    "handed over, of another module": (
+        {"rate-solution": HANDED},
+        {"use": "from labhelpers import linalg as training"},
+    ),
+    "handed over, and changed": (
+        {"rate-solution": "run.U[0] = 1\n" + HANDED},
+        {"fit": "mine = run.U"},
+    ),
+    "handed over, in another order": (
+        {"rate-solution": HANDED},
+        {"fit": "A *= 2"},
+        {"fit": "end", "rate-solution": "end", "rate-check": "end"},
     ),
 }
 
 
 @pytest.mark.parametrize("name", ADVERSE)
 def test_answers_are_those_of_the_whole_run(known, name):
-    changes, after = ADVERSE[name]
-    cells = lab(changes, after).cells
+    cells = lab(*ADVERSE[name]).cells
     whole, names, _ = run(copy.deepcopy(cells))
     answers, mine, _ = run(cells, planned(cells, known))
     assert answers == whole
-    assert str(mine.get("last")) == str(names.get("last"))
+    assert shown(mine.get("last")) == shown(names.get("last"))
