@@ -60,6 +60,7 @@ def grade(arguments):
         student_copies(worked),
         seed=arguments.seed,
         workers=arguments.workers,
+        all_cells=arguments.all_cells,
         limits=run_notebook.Limits(
             cell=arguments.seconds,
             lab=arguments.lab_seconds,
@@ -145,6 +146,9 @@ def main(argv=None):
     command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
     command.add_argument("--seed", type=int, help="for the problems; at random")
     command.add_argument("--workers", type=int, help="by default, one for each core")
+    command.add_argument(
+        "--all-cells", action="store_true", help="run those that no point needs, too"
+    )
     command.add_argument("--seconds", type=int, default=60, help=f"a cell, {default}")
     command.add_argument(
         "--lab-seconds", type=int, default=300, help=f"a lab, {default}"

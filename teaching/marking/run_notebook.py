@@ -96,7 +96,7 @@ def run(
     plan = needed_cells.everything(notebook.cells)
     plans = [plan]
     if known is not None:
-        plans.insert(0, needed_cells.plan(notebook.cells, known, _asked(notebook)))
+        plans.insert(0, needed_cells.plan(notebook.cells, known, asked(notebook)))
     for plan in plans:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             session = _Session(notebook, folder, limits, warm)
@@ -110,7 +110,7 @@ def run(
     return Run(notebook, *found, seconds, session.watch and session.watch.known)
 
 
-def _asked(notebook):
+def asked(notebook):
     """Return {index of a graded cell: the expressions that answer it}."""
     return {
         index: [question.answer for question in questions(cell.source)]
@@ -173,8 +173,8 @@ class _Session:
 
     def run_all(self, plan):
         if self.given is None:
-            asked = _asked(self.notebook_client.nb)
-            self.watch = Watch(self.cells, asked, self._look)
+            expressions = asked(self.notebook_client.nb)
+            self.watch = Watch(self.cells, expressions, self._look)
         for index, cell in enumerate(self.cells):
             is_check = _is_check(cell)
             grade_id = cell.metadata["nbgrader"]["grade_id"] if is_check else None

@@ -1,6 +1,7 @@
 """Watch the worked lab: what does each cell change, and what can be handed over?"""
 
-from teaching.marking.needed_cells import Known, read_names, wanted
+from teaching.marking.needed_cells import Known, wanted
+from teaching.marking.read_cells import read_names
 from teaching.marking.watched_values import USE
 
 LONG = 0.3  # seconds; what takes less is made anew

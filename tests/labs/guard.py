@@ -84,7 +84,8 @@ ARROWS = {
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
         | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
         "room": {"jinja2", "labchecks", "teaching.labs"},
-        "marking": {"ipykernel", "jinja2", "jupyter_client", "jupyter_core"}
+        "marking": {"IPython", "ipykernel", "pandas"}
+        | {"jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}
         | {"labhelpers", "zmq"}  # to see where it is; sockets with limits

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from labchecks.student import same_state_after
 from labhelpers import training
-from teaching.marking import needed_cells, watched_values
+from teaching.marking import needed_cells, read_cells, watched_values
 from teaching.marking.watch_cells import Watch
 
 LAB = {
@@ -78,7 +78,7 @@ def run(cells, plan=None, watch=False):
                 answers[cell.id] = answer(names, ASKED[cell.id])
             with contextlib.suppress(Exception):
                 if i in plan.sources:
-                    text = needed_cells._plain(plan.sources[i])
+                    text = read_cells.plain(plan.sources[i])
                     exec(compile(text, cell.id, "exec"), names)
             for name, text in plan.handed.get(i, {}).items():
                 watched_values.load(names, name, text)
