@@ -126,7 +126,7 @@ def open_doors(*folders):
         probe.wait()
         probe.close()
     found = probe.told.get("open", ["read and change what you can"])
-    return ", ".join(found if probe.told.get("own") else [*found, "outlive its end"])
+    return ", ".join(found if probe.told.get("closed") else [*found, "outlive its end"])
 
 
 def end_of(manager):

@@ -120,8 +120,7 @@ def _keep(channel, request, another, data):
     own = walls.own_processes()
     if own and os.fork():
         os._exit(0)  # the child is the first of a family, which ends with it
-    if not own:
-        walls.adopt_orphans()
+    closed = own or walls.adopt_orphans()
     me = int(os.readlink("/proc/self")) if walls.LINUX else os.getpid()
     user = walls.USERS[me % len(walls.USERS)] if another else None
     if user:
@@ -133,7 +132,7 @@ def _keep(channel, request, another, data):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            _begin(channel, request, user, data, own)
+            _begin(channel, request, user, data, own, closed)
         finally:
             traceback.print_exc()
             os._exit(1)
@@ -230,7 +229,7 @@ def _end_all(own, me, kernel):
 # --- A kernel -------------------------------------------------------------------------
 
 
-def _begin(channel, request, user, data, own):
+def _begin(channel, request, user, data, own, closed):
     """Become a kernel within walls; or say what they leave open, if that is asked."""
     readable, folder = list(_readable(data)), request["folder"]
     os.setsid()
@@ -249,7 +248,7 @@ def _begin(channel, request, user, data, own):
     walls.keep_to(readable, [folder, *WRITTEN])
     walls.call_nobody()
     if "probe" in request:
-        _tell(channel, open=_open_to(request["probe"]), own=own)
+        _tell(channel, open=_open_to(request["probe"]), closed=closed)
         os._exit(0)
     file = os.open("connection.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(file, "w") as stream:

@@ -112,7 +112,8 @@ for path in [FILE, ROOT + "/labchecks/verdicts.py", SITE + "/made_up", "/tmp/mad
 tried("move", os.replace, FILE, FILE + ".away")
 import labchecks
 own = Path(labchecks.__file__)
-tried("chmod", own.chmod, 0o777)
+with contextlib.suppress(OSError):
+    own.chmod(0o777)
 tried("write " + str(own), own.open, "a")
 tried("replace", shutil.move, own.parent, own.parents[1] / "away")
 tried("write a file as large as memory", os.memfd_create, "file")

@@ -3,9 +3,12 @@
 Here both sides are in one process; ``test_run_notebook`` has kernels.
 """
 
+import base64
 import importlib
 import json
 import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -13,6 +16,8 @@ import pytest
 import torch
 
 from labchecks import hunts, lab02, lab05
+from labchecks.cases import near
+from labhelpers import descent, linalg
 from teaching.marking import answering, mark_class, remote_answer, values
 from tests import ROOT, answers
 
@@ -44,6 +49,65 @@ def test_what_is_too_long_does_not_cross(monkeypatch):
     assert values.unpack(values.pack([1, 2, 3])) == [1, 2, 3]
     assert values.unpack(values.pack([1, 2, 3, 4])) == values.Other("list")
     assert values.unpack(values.pack(((1,) * 4, 5))) == (values.Other("tuple"), 5)
+    four = {"is": "list", "items": [values.pack(1)] * 4}
+    with pytest.raises(ValueError, match="packed must be"):
+        values.unpack(four)
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+def test_what_is_too_deep_does_not_cross():
+    most, packed = nested(values.MOST_DEPTH), {"is": "list", "items": []}
+    assert values.unpack(values.pack(most)) == most
+    assert "Other(kind='list')" in str(values.unpack(values.pack([most])))
+    for _ in range(values.MOST_DEPTH):
+        packed = {"is": "list", "items": [packed]}
+    with pytest.raises(ValueError, match="at most 30 deep"):
+        values.unpack(packed)
+
+
+def test_a_reply_is_written_and_read():
+    reply = {"value": values.pack(torch.eye(3)), "text": "'\"\\ü"}
+    assert values.read(values.write(reply)) == reply
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"[" * 10**5, "nested so deeply"),
+        (b"[" + b"[]," * values.MOST_PARTS + b"0]", "parts"),
+        (b"{" + b'"a":1,' * values.MOST_PARTS + b"}", "parts"),
+        (b"x" * values.MOST_TEXT, "characters"),
+        (b"{'is': 'tuple'}", "Expecting"),
+    ],
+    ids=["deep", "items", "names", "long", "no JSON"],
+)
+def test_a_forged_reply_is_refused_before_it_fills_the_memory(raw, why):
+    text = base64.b64encode(raw).decode()
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=why):
+        values.read(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(raw) + 10**6
+
+
+def test_a_reply_that_is_no_text_of_ours_is_refused():
+    for text in ["[" + "1," * 10**6 + "]", "{'a': 1}", "a b", "a\nb"]:
+        with pytest.raises(ValueError, match="text must be what write returns"):
+            values.read(text)
+
+
+def test_names_that_a_kernel_forged_are_not_taken():
+    names = ["training.factorise", "<script>", "a b", "x" * 101, ["y"], 3.5]
+    names = remote_answer._names(names + ["z"] * 999)
+    assert set(names) == {"training.factorise", "z", "3.5"}
+    assert len(names) < 100
 
 
 def test_a_graph_is_seen_and_a_generator_goes_on():
@@ -63,10 +127,20 @@ def test_a_graph_is_seen_and_a_generator_goes_on():
         {"is": "array", "dtype": "O", "shape": [1], "data": "AAAAAAAAAAA="},
         {"is": "array", "dtype": "<f8", "shape": [9], "data": "AAAAAAAAAAA="},
         {"is": "int", "value": [1]},
+        {"is": "int", "value": "0x" + "f" * 20_000},
+        {"is": "plain", "value": [[[]]]},
+        {"is": "plain", "value": 1e9},
+        {"is": "list", "items": "abc"},
+        {"is": "function", "parameters": [["a", 1, False]] * 31},
+        {"is": "array", "dtype": "<f8", "shape": [0, 10**18], "data": ""},
+        {"is": "array", "dtype": "<f8", "shape": [-1], "data": "AAAAAAAAAAA="},
+        {"is": "tensor", "dtype": "uint8", "shape": [0, 10**18], "data": ""}
+        | {"grad": False},
+        {"is": "scalar", "dtype": "<f8", "shape": [1] * 31, "data": "AAAAAAAAAAA="},
     ],
 )
 def test_what_nobody_packed_is_refused(forged):
-    with pytest.raises(ValueError, match="pack|reshape|buffer|array"):
+    with pytest.raises(ValueError, match="pack|reshape|buffer|array|shape"):
         values.unpack(forged)
 
 
@@ -151,6 +225,50 @@ def test_a_call_is_measured_only_if_that_is_asked_for():
     result, multiplications, peak = remote.measured(torch.eye(3))
     assert torch.equal(result, torch.eye(3))
     assert (multiplications, peak > 0) == (27, True)
+
+
+def calls(answer, *args, measured=False):
+    """Return the names of what an answer calls of the package."""
+    asker = Here(answer=answer)
+    remote = asker.answer("answer")
+    (remote.measured if measured else remote)(*args)
+    return asker.entered
+
+
+def test_what_an_answer_calls_of_the_package_is_seen():
+    A = np.arange(6.0).reshape(2, 3)
+
+    def floor(A):
+        return linalg.eckart_young_floor(A, 1)
+
+    found = {"linalg.eckart_young_floor"}  # and nothing that this calls in turn
+    assert calls(floor, A) == calls(floor, A, measured=True) == found
+    assert calls(linalg.second_moment, A) == {"linalg.second_moment"}
+    assert calls(lambda A: [*map(floor, [A])], A) == found
+    assert calls(lambda A: near(A, A, 1, 1), A) == {"labchecks.cases.near"}
+    assert calls(lambda A: descent.uniform(2, generator=torch.Generator()), A) == {
+        "descent.uniform"
+    }
+    assert calls(lambda A: np.linalg.svd(A)[1], A) == set()
+    assert sys.getprofile() is None
+
+
+def test_what_a_loss_calls_within_the_package_is_the_answers():
+    def answer(A):
+        def loss(x):
+            return (x**2).sum() + 0 * linalg.eckart_young_floor(A, 1)
+
+        return descent.descend(loss, [torch.ones(2)], lr=0.1, steps=2).losses
+
+    assert calls(answer, np.eye(2)) >= {"descent.descend", "linalg.eckart_young_floor"}
+
+
+def test_a_thread_of_an_answer_is_watched():
+    def answer(A):
+        with ThreadPoolExecutor(1) as one:
+            return one.submit(linalg.eckart_young_floor, A, 1).result()
+
+    assert calls(answer, np.eye(2)) == {"linalg.eckart_young_floor"}
 
 
 def test_an_answer_leaves_the_settings_of_its_kernel_alone():
