@@ -97,13 +97,16 @@ def test_nothing_that_a_student_wrote_is_in_a_line(folder):
     assert not re.search(f"{secret}|meen", str([*folder.iterdir()]))
 
 
-def test_a_hint_with_a_student_s_word_in_it_has_no_key(folder, monkeypatch):
-    from labchecks import lab03
+def test_a_hint_with_a_student_s_word_in_it_has_no_key(folder):
+    def ada():
+        raise NotImplementedError
 
-    monkeypatch.setenv("JUPYTERHUB_USER", "ada")  # who is named in the hint
-    said = [lab03.bug_found(["", 1, "a"]), checks.svd_loss(lambda A, rank: A.meen())]
-    assert "ada" in said[0].hint
-    assert "meen" in said[1].hint
+    said = [
+        checks.svd_loss(lambda A, rank: ada()),
+        checks.svd_loss(lambda A, r: A.su()),
+    ]
+    assert "It calls ada" in said[0].hint
+    assert "There is no su" in said[1].hint
     assert [each["hint"] for each in lines(folder)] == [None, None]
 
 
