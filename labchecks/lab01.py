@@ -211,8 +211,8 @@ class _DrawnProduct(_Start):
         hint = "Return the product itself, at the known entries too."
         for known, seen in (0 * A, "zeros where mask is 1"), (A, "the entries of A"):
             odd.append((mask * known, mask * first, seen, hint))
-        for made, found, seen, hint in odd:
-            if near(found, made):
+        for made, came, seen, hint in odd:
+            if near(came, made):
                 raise Wrong(seen, "those of U @ V.T", hint, slip=(hint, 0))
         if near(first, U @ V.T):
             return lab

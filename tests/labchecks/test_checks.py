@@ -820,6 +820,7 @@ def test_progress_shows_the_labs_of_this_session():
     table = checks.progress()
     assert isinstance(table, pd.DataFrame)
     assert list(table["state"].items()) == [
+        ("Exercise 2.1, bug_found", "not checked"),
         ("Exercise 2.1, pca_scores", "not begun"),
         ("Exercise 2.2, best_linear_map", "not right yet"),
         ("Exercise 2.3, split", "not checked"),
@@ -827,9 +828,9 @@ def test_progress_shows_the_labs_of_this_session():
         ("Exercise 2.5, scores_from_factors", "not checked"),
     ]
     scores(GOOD)
-    assert checks.progress()["state"].iloc[0] == "right"
+    assert checks.progress()["state"].iloc[1] == "right"
     told(checks04, "zero-run", "c")
-    assert len(checks.progress()) == 5  # a prediction is not marked, and not listed
+    assert len(checks.progress()) == 6  # a prediction is not marked, and not listed
     checks04.best_rate(None)
     states = checks.progress()["state"]
     assert states["Exercise 4.3b, best_rate"] == "not begun"
