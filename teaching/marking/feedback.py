@@ -46,7 +46,7 @@ def page(notebook, copy, *, student, grades, comments):
     grades : dict of str to Grade
         By the grade_id of the cell.
     comments : dict of str to str
-        What a person, or nbgrader, has to say on an answer.
+        What a person, or nbgrader, has to say on an answer, as Markdown.
     """
     tasks = tasks_of(copy)
     own = {cell.source for cell in copy.cells if cell.cell_type == "markdown"}
@@ -62,7 +62,6 @@ def page(notebook, copy, *, student, grades, comments):
                 "id": name,
                 "name": tasks.get(name, name),
                 "points": _points(grade),
-                "comment": comments.get(name, ""),
             }
             for name, grade in grades.items()
         ],
@@ -111,12 +110,13 @@ def _shown(cell, own, tasks, grades, comments):
         "text": "" if is_code else _text(_cut(cell.source), is_own=cell.source in own),
         "code": _cut(cell.source) if is_code else "",
         "outputs": [_output(each) for each in cell.get("outputs", [])],
-        "comment": comments.get(name, ""),
+        "comment": _text(_cut(comments.get(name, "")), is_own=False),
     }
 
 
 def _text(source, *, is_own):
-    return Markup(formulas.html(source, _Renderer(escape=not is_own)))
+    renderer = _Renderer(escape=not is_own, exclude_anchor_links=True)
+    return Markup(formulas.html(source, renderer))
 
 
 def _output(output):

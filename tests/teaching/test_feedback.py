@@ -77,19 +77,21 @@ def test_a_page_has_the_name_the_numbers_of_exercises_and_points():
         "claim-answer": feedback.Grade(0.0, 2, waits=True),
     }
     seen = page(
-        made.filled(LAB), grades=grades, comments={"scores-solution": "Short & good."}
+        made.filled(LAB),
+        grades=grades,
+        comments={"scores-solution": "Short **&** good."},
     )
     text = re.sub(r"\s+", " ", seen.get_text())
     assert "Zoë <Ünal>: 1.5 of 4 points; 2 more are to be marked" in text
     rows = [[cell.get_text() for cell in row.select("td")] for row in seen.select("tr")]
     assert rows[1:] == [
-        ["Exercise 2.1", "1.5 of 2", ""],
-        ["Question 2.2b", "to be marked, of 2", ""],
+        ["Exercise 2.1", "1.5 of 2"],
+        ["Question 2.2b", "to be marked, of 2"],
     ]
     heads = [each.get_text() for each in seen.select("section > h3")]
     assert "Exercise 2.1: 1.5 of 2" in heads
     assert "Question 2.2b: to be marked, of 2" in heads
-    assert "Short & good." in text
+    assert "Comment Short & good." in text
     assert not re.search(r"\b0(\.0)? (of|/) 2", text)
 
 
