@@ -17,7 +17,7 @@ from teaching.marking import feedback, gradebook, platform_tables, record
 from teaching.marking import submissions as submitted
 
 ALL = "all-labs"
-AGAIN = "make return RETURN_ARGS=--force"
+AGAIN = "make return MARKING=… RETURN_ARGS=--force"
 
 
 class Back(NamedTuple):
