@@ -59,7 +59,8 @@ def grade(arguments):
         worked,
         student_copies(worked),
         seed=arguments.seed,
-        workers=arguments.workers,
+        num_workers=arguments.workers,
+        cluster=arguments.cluster,
         all_cells=arguments.all_cells,
         limits=run_notebook.Limits(
             cell=arguments.seconds,
@@ -146,6 +147,7 @@ def main(argv=None):
     command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
     command.add_argument("--seed", type=int, help="for the problems; at random")
     command.add_argument("--workers", type=int, help="by default, one for each core")
+    command.add_argument("--cluster", help="address of a Dask scheduler; here, if none")
     command.add_argument(
         "--all-cells", action="store_true", help="run those that no point needs, too"
     )

@@ -134,6 +134,17 @@ def end_of(manager):
     return getattr(manager.provisioner.process, "told", {}).get("why", "")
 
 
+def used_by(manager):
+    """Return the seconds of a processor that a kernel has used so far, or None.
+
+    It is told once a second, where the system can tell.
+    """
+    process = manager.provisioner.process
+    if process is None or process.poll() is not None:
+        return None
+    return getattr(process, "told", {}).get("used")
+
+
 def digests():
     """Return {path: SHA-256} of the code of the pack."""
     files = [PACK.glob("lab*/*.py"), (ROOT / "teaching").rglob("*.py")]
@@ -192,7 +203,8 @@ def _path(copy):
 
 def _environment():
     """Return the variables of a kernel: no programs of this environment, no secrets."""
-    kept = {k: v for k, v in os.environ.items() if re.fullmatch(KEPT, k)}
+    kept = {"OMP_NUM_THREADS": "1"}  # on a worker of a cluster, too
+    kept |= {k: v for k, v in os.environ.items() if re.fullmatch(KEPT, k)}
     path = os.defpath if CAN_FORK else os.environ["PATH"]  # Windows finds libraries so
     return kept | {"PATH": path, "CUDA_VISIBLE_DEVICES": "", "PIP_PYTHON": "none"}
 

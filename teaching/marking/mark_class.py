@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -19,19 +19,24 @@ from teaching.marking import (
     restore_cells,
     run_notebook,
     submissions,
+    workers,
 )
 
 SEEDS = 2  # sets of problems for each answer, besides what the student has seen
 
 
 class Mark(NamedTuple):
-    """What came of one file: the notebook with its verdicts, or ``failure`` of ours."""
+    """What came of one file: the notebook with its verdicts, or ``failure`` of ours.
+
+    ``late``: see ``run_notebook.Run``.
+    """
 
     notebook: object
     right: dict
     notes: list
     seconds: float
     failure: str = ""
+    late: bool = False
 
 
 class Marking(NamedTuple):
@@ -49,7 +54,8 @@ def grade(
     copies,
     *,
     seed=None,
-    workers=None,
+    num_workers=None,
+    cluster=None,
     limits=None,
     all_cells=False,
     say=print,
@@ -69,8 +75,10 @@ def grade(
     seed : int, optional
         Draws the problems that answers are judged on; by default at random. It is
         written into the new folder.
-    workers : int, optional
+    num_workers : int, optional
         How many run at once, by default one for each core.
+    cluster : str, optional
+        The address of a Dask scheduler, whose workers mark.
     limits : run_notebook.Limits, optional
     all_cells : bool
         Whether to run all cells, and not only those that answers depend on.
@@ -89,7 +97,8 @@ def grade(
     Raises
     ------
     ValueError
-        If there are no submissions, or no checks for a lab that was handed in.
+        If there are no submissions, or no checks for a lab that was handed in, or no
+        such cluster.
     RuntimeError
         If a worked lab doesn't pass its own checks; or, once all is marked, if
         submissions were changed meanwhile.
@@ -115,7 +124,7 @@ def grade(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     gradebook.opened(course, {lab: copies[lab] for lab in labs})
     say("The worked labs first:")
-    with _executor(workers) as executor:
+    with workers.executor(num_workers, cluster) as executor:
         found = executor.submit(kernels.open_doors, Path(folder).resolve(), course)
         if found := found.result():
             say(f"What students wrote can {found}: see docs/teaching.md")
@@ -157,7 +166,8 @@ def mark(file, copy, seeds, given, known=None, limits=None):
         text = "\n".join(f"- {note}" for note in notes)
         note = new_markdown_cell(f"**Notes of the marking**\n\n{text}", id="notes")
         result.notebook.cells.insert(0, note)
-    return Mark(result.notebook, result.right, notes, result.seconds)
+    seconds, late = result.seconds, result.late
+    return Mark(result.notebook, result.right, notes, seconds, late=late)
 
 
 def _runs(worked, seeds, limits, executor, say):
@@ -182,25 +192,19 @@ def _seeds(seed):
     return random.Random(seed).sample(range(1, 10**6), SEEDS)
 
 
-def _executor(workers):
-    """Return workers. Each has a warm process of its own, so it pays to keep them."""
-    return ProcessPoolExecutor(
-        workers or _cores(),
-        mp_context=kernels.context(),
-        initializer=kernels.end_with_parent,
-    )
-
-
 def _run_all(tasks, executor, say=None):
     """Call each task, a function with its arguments; return the results by key.
 
-    What fails is tried once more, alone: if one task ends its worker, the others must
-    not pay for it. What fails again is a Mark with a failure.
+    What fails is tried once more, here and alone: if one task ends its worker, the
+    others must not pay for it. So is what was stopped before it had worked that long.
+    What fails again is a Mark with a failure.
     """
     results = _run(tasks, executor, say)
-    for key in [key for key, result in results.items() if _failed(result)]:
-        with _executor(1) as alone:
-            results |= _run({key: tasks[key]}, alone, say)
+    for key, result in list(results.items()):
+        if _failed(result) or result.late:
+            with workers.local(1) as alone:
+                again = _run({key: tasks[key]}, alone, say)[key]
+            results[key] = result if _failed(again) else again
     return results
 
 
@@ -208,12 +212,14 @@ def _run(tasks, executor, say):
     results = {}
     futures = {executor.submit(*task): key for key, task in tasks.items()}
     for future in as_completed(futures):
-        key, error = futures[future], future.exception()
-        failure = f"{type(error).__name__}: {error}"
-        result = Mark(None, {}, [], 0.0, failure) if error else future.result()
-        results[key] = result
+        key = futures[future]
+        try:
+            results[key] = future.result()
+        except Exception as error:  # of ours, or of a machine
+            failure = f"{type(error).__name__}: {error}"
+            results[key] = Mark(None, {}, [], 0.0, failure)
         if say:
-            say(_line(key, result))
+            say(_line(key, results[key]))
     return results
 
 
@@ -277,9 +283,3 @@ def _new_folder(into):
             time.sleep(0.3)
         else:
             return folder.resolve()
-
-
-def _cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

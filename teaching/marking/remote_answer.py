@@ -24,6 +24,7 @@ from labchecks.given import KINDS
 from labchecks.student import Measured
 from teaching.labs import number
 from teaching.marking.answering import leaves
+from teaching.marking.clock import PATIENCE
 from teaching.marking.values import Function, Other, pack, read, unpack
 
 ASK = "__import__('teaching.marking.answering', fromlist=['reply']).reply("
@@ -121,7 +122,7 @@ def judge(asker, check, question, given, *, seeds, seconds):
             raise
         except Exception as error:  # as many kinds as there are students
             answer = Other(f"{type(error).__name__}: {error}")
-        verdict = check(answer, *given, seed=seed, seconds=seconds + 5)
+        verdict = check(answer, *given, seed=seed, seconds=PATIENCE * seconds + 5)
         if asker.silent:
             raise Silent
         if not verdict:
@@ -133,11 +134,12 @@ class Asker:
     """Asks a kernel for values and results.
 
     ``client`` is a blocking client; ``alive`` a function that tells whether the kernel
-    is. ``silent`` is set once it has not answered in time.
+    is, and ``clock`` one that returns seconds, for limits. ``silent`` is set once the
+    kernel has not answered in time.
     """
 
-    def __init__(self, client, alive):
-        self.client, self.alive = client, alive
+    def __init__(self, client, alive, clock=time.monotonic):
+        self.client, self.alive, self.clock = client, alive, clock
         self.silent, self.entered = False, self.begin()
         self.limit(10)
 
@@ -150,7 +152,7 @@ class Asker:
 
     def limit(self, seconds):
         """Give what follows so many seconds together."""
-        self.deadline = time.monotonic() + seconds
+        self.deadline = self.clock() + seconds
 
     def answer(self, expression):
         """Return the value of an expression; a function comes as one that asks."""
@@ -175,7 +177,7 @@ class Asker:
         return reply
 
     def _wait(self, sent):
-        while time.monotonic() < self.deadline and self.alive():
+        while self.clock() < self.deadline and self.alive():
             try:
                 message = self.client.get_shell_msg(timeout=0.2)
             except queue.Empty:

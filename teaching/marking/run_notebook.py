@@ -13,6 +13,7 @@ from nbformat.v4 import new_output
 
 from labchecks.verdicts import Check
 from teaching.marking import kernels, needed_cells, watched_values
+from teaching.marking.clock import PATIENCE, Clock
 from teaching.marking.remote_answer import (
     Asker,
     Given,
@@ -32,8 +33,9 @@ class Limits(NamedTuple):
     """What one lab of one student may take.
 
     ``cell``, ``answer`` and ``lab``: seconds for a cell, for judging an answer on one
-    set of problems, and for all; ``memory``: bytes; ``output``: characters a cell;
-    ``library``: whether answers may call the package for what they were to do.
+    set of problems, and for all, of a ``Clock``; ``memory``: bytes; ``output``:
+    characters a cell; ``library``: whether answers may call the package for what they
+    were to do.
     """
 
     cell: int = 60
@@ -48,7 +50,8 @@ class Run(NamedTuple):
     """A lab that was run.
 
     ``right`` is {grade_id: bool}, ``given`` {grade_id: packed values}, ``notes`` a list
-    of str, ``seconds`` what it took, ``known`` what ``needed_cells.plan`` asks for.
+    of str, ``seconds`` what it took, ``known`` what ``needed_cells.plan`` asks for;
+    ``late``: it was stopped though it had not worked that long, as on a busy machine.
     """
 
     notebook: object
@@ -57,6 +60,7 @@ class Run(NamedTuple):
     notes: list
     seconds: float
     known: dict | None = None
+    late: bool = False
 
 
 class _NotHanded(Exception):
@@ -107,7 +111,8 @@ def run(
                 break
     seconds = time.monotonic() - started
     found = session.right, session.found, session.notes
-    return Run(notebook, *found, seconds, session.watch and session.watch.known)
+    known = session.watch and session.watch.known
+    return Run(notebook, *found, seconds, known, session.late)
 
 
 def asked(notebook):
@@ -153,13 +158,15 @@ class _Session:
         )
         self.notebook_client.most = limits.output
         self.manager, self.asker, self.dead = manager, None, False
-        self.cells, self.watch = notebook.cells, None
+        self.cells, self.watch, self.late = notebook.cells, None, False
 
     def start(self):
         self.notebook_client.start_new_kernel()
         self.notebook_client.start_new_kernel_client()
-        self.asker = Asker(kernels.client(self.manager), self._is_alive)
-        self.deadline = time.monotonic() + self.limits.lab
+        self.clock = Clock(lambda: kernels.used_by(self.manager))
+        self.notebook_client.clock = self.clock
+        self.asker = Asker(kernels.client(self.manager), self._is_alive, self.clock)
+        self.deadline = self.clock() + self.limits.lab
 
     def close(self):
         if self.asker:
@@ -197,9 +204,9 @@ class _Session:
         for name, text in plan.handed.get(index, {}).items():
             self._hand(name, text)
         if self.watch:
-            looked = time.monotonic()
-            self.watch.after(cell, looked - started)
-            self.deadline += time.monotonic() - looked
+            seconds, looked = time.monotonic() - started, self.clock()
+            self.watch.after(cell, seconds)
+            self.deadline += self.clock() - looked
 
     def _look(self, expression):
         """Return the value of an expression in the kernel of a worked lab."""
@@ -214,13 +221,13 @@ class _Session:
             raise _NotHanded from error
 
     def _execute(self, index, cell):
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.clock()
         if self.dead or left < 1:
             self._note(f"more than {self.limits.lab} s", not self.dead)
             return
         limit = min(self.limits.cell, left)
-        self.notebook_client.timeout, started = int(limit) or 1, time.monotonic()
-        self.notebook_client.written, self.notebook_client.interrupted = 0, False
+        began, worked = self.clock(), self.clock.worked
+        self.notebook_client.begin(began + limit, PATIENCE * limit)
         try:
             self.notebook_client.execute_cell(cell, index)
         except DeadKernelError:
@@ -228,7 +235,8 @@ class _Session:
             self._note(f"the kernel died in {cell.id}" + (why and f": {why}"))
             self.dead = True
             return
-        late = time.monotonic() - started > self.notebook_client.timeout
+        late = self.clock() - began >= limit
+        self.late |= late and self.clock.worked - worked < limit / 2
         flooded = self.notebook_client.written > self.limits.output
         self._note(f"{cell.id} was stopped after {limit:.0f} s", late)
         self._note(f"{cell.id} wrote too much", flooded)
@@ -242,6 +250,7 @@ class _Session:
         for question in questions(source):
             if self.dead:
                 return "not judged: the kernel was gone"
+            worked = self.clock.worked
             try:
                 if self.given is None:
                     self.asker.limit(self.limits.answer)
@@ -259,6 +268,7 @@ class _Session:
                     seconds=self.limits.answer,
                 )
             except Silent:
+                self.late |= self.clock.worked - worked < self.limits.answer / 2
                 self._note(f"{grade_id}: no answer within {self.limits.answer} s")
                 self._wake()
                 return f"no answer within {self.limits.answer} seconds"
@@ -290,9 +300,32 @@ class _Session:
 
 
 class _Client(NotebookClient):
-    """Takes no more output of a cell than ``most`` characters, and then stops it."""
+    """Takes no more output of a cell than ``most`` characters, and then stops it.
 
-    written, most, interrupted = 0, 0, False
+    It stops one, too, whose time by the ``clock`` is up.
+    """
+
+    most, clock = 0, time.monotonic
+
+    def begin(self, deadline, timeout):
+        """Give the next cell so long by the clock, and by the time of day."""
+        self.deadline, self.timeout = deadline, int(timeout) + 1
+        self.written, self.interrupted = 0, False
+
+    async def async_execute_cell(self, *args, **kwargs):
+        watcher = asyncio.create_task(self._watch())
+        try:
+            return await super().async_execute_cell(*args, **kwargs)
+        finally:
+            watcher.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    async def _watch(self):
+        while True:
+            await asyncio.sleep(0.5)
+            if self.clock() >= self.deadline:
+                await self.km.interrupt_kernel()
 
     def process_message(self, msg, cell, cell_index):
         self.written += len(str(msg["content"]))

@@ -149,6 +149,7 @@ def _keep(channel, request, another, data):
             with contextlib.suppress(OSError):
                 os.killpg(kernel, number)
         why = _excess(me, base + 1.5 * request.get("memory", 0))
+        _tell(channel, used=_used(me))
     _end_all(own, me, kernel)
     _tell(channel, exit=-signal.SIGKILL if code is None else code, why=why)
     os._exit(0)
@@ -201,6 +202,16 @@ def _held(me):
             parts = re.findall(r"Rss(?:Anon|Shmem):\s*(\d+)", text)
             total += 1024 * sum(map(int, parts))
     return total
+
+
+def _used(me):
+    """Return the seconds of a processor that a family has used, or None."""
+    ticks, told = 0, False
+    for process in _family(me):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+            ticks, told = ticks + sum(map(int, fields.split()[11:15])), True
+    return ticks / os.sysconf("SC_CLK_TCK") if told else None
 
 
 def _excess(me, most):

@@ -84,7 +84,7 @@ ARROWS = {
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
         | {"teaching.execute_notebook", "teaching.handing_out", "teaching.labs"},
         "room": {"jinja2", "labchecks", "teaching.labs"},
-        "marking": {"IPython", "ipykernel", "pandas"}
+        "marking": {"IPython", "distributed", "ipykernel", "pandas"}
         | {"jinja2", "jupyter_client", "jupyter_core"}
         | {"labchecks", "markupsafe", "math_core", "nbclient"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "torch", "traitlets"}

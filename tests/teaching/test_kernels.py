@@ -13,6 +13,7 @@ import pytest
 
 from teaching.labs import NOTEBOOKS, ROOT
 from teaching.marking import kernels, mark_class, run_notebook, walls
+from teaching.marking import workers as marking_workers
 from teaching.marking.remote_answer import Given
 from tests.teaching.test_run_notebook import LIMITS, RIGHT, SMALL, THREE, small
 
@@ -217,7 +218,7 @@ NAMES = {"ROOT": str(ROOT), "NOTEBOOKS": str(NOTEBOOKS), "SITE": SITE, "STAMP": 
 
 @pytest.fixture(scope="module")
 def workers():
-    with mark_class._executor(2) as executor:
+    with marking_workers.local(2) as executor:
         yield executor
 
 

@@ -50,7 +50,7 @@ def mark(tmp_path_factory):
     into = tmp_path_factory.mktemp("marking")
     before, originals = hash_of(folder), hash_of(labs.NOTEBOOKS)
     marking = mark_class.grade(
-        folder, into, *made.pack(), seed=3, workers=2, limits=LONG, say=list
+        folder, into, *made.pack(), seed=3, num_workers=2, limits=LONG, say=list
     )
     assert (hash_of(folder), hash_of(labs.NOTEBOOKS)) == (before, originals)
     with (marking.folder / "points.csv").open(encoding="utf-8-sig") as file:

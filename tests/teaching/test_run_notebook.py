@@ -11,6 +11,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from teaching.marking import mark_class, run_notebook, values
+from teaching.marking import workers as marking_workers
 from teaching.marking.remote_answer import Given
 from tests.teaching import made_up_class as made
 
@@ -51,7 +52,7 @@ def small(answer, second=SECOND):
 
 @pytest.fixture(scope="module")
 def workers():
-    with mark_class._executor(2) as executor:
+    with marking_workers.local(2) as executor:
         yield executor
 
 
@@ -106,6 +107,11 @@ TRICKS = {
     "another reply": FORGED_ANSWER,
     "another module": "import sys\nsys.modules['labchecks.lab01'] = None",
     "another import": "def __import__(*a, **k):\n    raise SystemExit",
+    "wrong at first": f"calls = []\n{RIGHT} + (calls.append(1) or len(calls) == 1)",
+    "replayed": f"{RIGHT}\nright, seen = svd_loss, []\n"
+    "def svd_loss(A, rank):\n    seen.append(right(A, rank))\n    return seen[-1]\n"
+    "checks.svd_loss(svd_loss)\nagain = iter(seen * 100)\n"
+    "def svd_loss(A, rank):\n    return next(again)",
     "only words": "svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')",
 }
 OPTIMISER = """
@@ -136,7 +142,7 @@ def ran(workers):
         "loops": LIMITS._replace(cell=2),
         "stubborn": LIMITS._replace(cell=2),
         "endless": LIMITS._replace(answer=3),
-        "sleepy": LIMITS._replace(lab=6),
+        "sleepy": LIMITS._replace(lab=3),
     }
     # What the worked lab would have given.
     given = {"svd-check": Given([], set()), "rate-check": Given([THREE], set())}
@@ -177,8 +183,13 @@ def test_an_answer_that_does_not_come_back_costs_its_own_points(ran):
 def test_a_lab_has_a_time_limit_of_its_own(ran):
     assert ran["sleepy"].right["rate-check"] is False
     stopped, over = ran["sleepy"].notes
-    assert re.fullmatch(r"svd-solution was stopped after [1-6] s", stopped)
-    assert over == "more than 6 s"
+    assert re.fullmatch(r"svd-solution was stopped after [123] s", stopped)
+    assert over == "more than 3 s"
+
+
+def test_who_works_too_long_is_not_late_who_waits_is(ran):
+    assert ran["sleepy"].late
+    assert not any(ran[name].late for name in ("right", "loops", "endless", "dies"))
 
 
 def test_the_first_optimiser_imports_nothing_while_time_counts(ran):
@@ -231,10 +242,46 @@ class Dies:
 
 def test_a_failure_of_ours_is_no_zero_and_costs_nobody_else():
     tasks = {("a", "x"): (Dies(),), ("b", "x"): (mark_class.Mark, None, {}, [], 0.0)}
-    with mark_class._executor(1) as executor:
+    with marking_workers.local(1) as executor:
         marks = mark_class._run_all(tasks, executor)
     assert "BrokenProcessPool" in marks["a", "x"].failure
     assert marks["b", "x"].failure == ""
+
+
+class Late:
+    """A task that is late, unless it is done alone; it writes down each try."""
+
+    def __init__(self, folder, name, always=False):
+        self.folder, self.name, self.always = folder, name, always
+
+    def __call__(self):
+        tries = Path(self.folder, self.name)
+        tries.touch()
+        tries.write_text(tries.read_text() + ".")
+        late = self.always or tries.read_text() == "."
+        return mark_class.Mark(None, {"x": not late}, [], 0.0, late=late)
+
+
+def test_who_was_late_is_tried_once_more_alone(tmp_path):
+    tasks = {
+        ("a", "x"): (Late(tmp_path, "a"),),
+        ("b", "x"): (Late(tmp_path, "b", always=True),),
+        ("c", "x"): (mark_class.Mark, None, {}, [], 0.0),
+    }
+    with marking_workers.local(1) as executor:
+        marks = mark_class._run_all(tasks, executor)
+    assert marks["a", "x"].right == {"x": True}
+    assert marks["b", "x"].late
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a": "..",
+        "b": "..",
+    }
+
+
+def test_problems_are_not_those_that_students_have_seen():
+    drawn = [mark_class._seeds(seed) for seed in range(300)]
+    assert all(0 not in seeds and len(set(seeds)) == 2 for seeds in drawn)
+    assert len(set(map(tuple, drawn))) == 300
 
 
 def test_a_worked_lab_that_fails_marks_nobody(workers):
