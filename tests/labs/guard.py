@@ -78,7 +78,7 @@ ARROWS = {
         "formulas": {"math_core", "nbconvert"},
         "execute_notebook": {"nbclient"},
         "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
-        | {"nbconvert", "nbformat", "nbgrader", "playwright", "pygments"}
+        | {"nbconvert", "nbformat", "nbgrader", "numpy", "playwright", "pygments"}
         | {"labchecks", "teaching.formulas", "teaching.hunt", "teaching.labs"}
         | {"teaching.lesson"},
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}
