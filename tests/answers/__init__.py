@@ -46,7 +46,8 @@ def written(source):
     names = dict(AT_HAND)
     exec(compile(source, filename, "exec"), names)
     functions = [value for value in names.values() if hasattr(value, "__code__")]
-    return functions[-1]
+    own = [each for each in functions if each.__code__.co_filename == filename]
+    return max(own, key=lambda each: each.__code__.co_firstlineno)
 
 
 def changed(source, changes):
