@@ -13,7 +13,7 @@ from typing import NamedTuple
 import nbformat
 
 from teaching.handing_out.careful_writing import write as write_carefully
-from teaching.marking import feedback, gradebook, platform_tables, record
+from teaching.marking import feedback, gradebook, platform_tables, record, whose
 from teaching.marking import submissions as submitted
 
 ALL = "all-labs"
@@ -339,9 +339,9 @@ def _name_in_zip(student, lab, platform):
         # Moodle looks for the number after the first "_".
         name = re.sub(r"[_/\\]+", " ", student.who.name)
         return f"{name}_{student.who.number}_assignsubmission_file_/{lab}.html"
-    # Canvas knows it by its own number of the file that was handed in.
-    handed_in = PurePosixPath(student.files[lab][0].name).parts[0]
-    return f"{PurePosixPath(handed_in).stem}.html"
+    # Canvas knows it by its own number of a file, which must be of the last attempt.
+    names = [PurePosixPath(file.name).parts[0] for file in student.files[lab]]
+    return f"{PurePosixPath(max(names, key=whose.file_number)).stem}.html"
 
 
 def take_tables(folder, course):

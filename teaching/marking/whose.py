@@ -11,7 +11,9 @@ MOODLE = re.compile(
     r"(?P<name>.*?)_(?P<number>\d+)_assignsubmission_[a-z]+(_.*)?", re.S
 )
 # Canvas: "smithanna_LATE_4711_99_lab.ipynb"; the second number is that of the file.
-CANVAS = re.compile(r"(?P<name>.+?)(_LATE)?_(?P<number>\d+)_\d+_(?P<rest>.+)", re.S)
+CANVAS = re.compile(
+    r"(?P<name>.+?)(_LATE)?_(?P<number>\d+)_(?P<file>\d+)_(?P<rest>.+)", re.S
+)
 COPY = re.compile(r"(?i)[ _-]*(copy ?\d*|\(\d+\)|-\d+)$")
 COPY_OF = re.compile(r"(?i)^((cop(y|ia)|kopie) (of|de|di|von) +)+")
 
@@ -71,6 +73,12 @@ def numbered(name, kind, labs):
     if kind == "folder" or not found or at and found.start("rest") > max(at):
         return None
     return Who("canvas", *found.group("name", "number"))
+
+
+def file_number(name):
+    """Return the number that Canvas has given a file, or 0: a later one is larger."""
+    found = CANVAS.fullmatch(name)
+    return int(found["file"]) if found else 0
 
 
 def named(name, kind, labs):

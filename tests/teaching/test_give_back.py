@@ -322,7 +322,9 @@ def test_canvas_gets_its_gradebook_back_and_its_names_of_files(opened, tmp_path)
     made.write(
         folder,
         {
+            # Two attempts: feedback belongs to the later one.
             f"smithanna_4711_900_{LAB}-1.ipynb": answered(LAB, "a"),
+            f"smithanna_4711_899_{LAB}.ipynb": answered(LAB, "first"),
             "smithanna_LATE_4712_901_my work.ipynb": answered(LAB, "b"),
             f"illida_4714_902_{LAB}.ipynb": answered(LAB, "c"),
             f"newnoah_4799_903_{LAB}.ipynb": answered(LAB, "d"),
