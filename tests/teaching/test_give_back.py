@@ -478,6 +478,18 @@ def test_points_are_entered_as_nbgrader_itself_enters_them(opened, moodle, tmp_p
         assert waits == (name == "Kim Lee_2")
 
 
+@pytest.mark.parametrize(
+    "name", ["Kim Lee", "Kim_Lee", "Group_7-Kim/Lee", "_", "李_雷"]
+)
+def test_moodle_finds_the_number_in_the_names_of_the_zip(name):
+    """By its own rule: the second of the parts between "_" of a folder's name."""
+    student = submissions.Student("x", name, {}, [], whose.Who("moodle", name, "17"))
+    path = give_back._name_in_zip(student, LAB, "moodle")
+    folder, file = path.split("/")
+    assert folder.split("_", 4)[1:4] == ["17", "assignsubmission", "file"]
+    assert file == f"{LAB}.html"
+
+
 def test_two_with_one_name_in_a_bug_hunt_are_noted():
     marks, students = {}, []
     sources = {"a": '"Ada  L"', "b": "'ada l' # me", "c": '"Bob"', "d": '""', "e": '""'}
