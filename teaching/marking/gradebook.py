@@ -25,13 +25,23 @@ from traitlets.config import Config
 from labchecks import hunts
 from teaching.marking import feedback, record
 
-# As the lab is cut and run already, nbgrader neither cuts nor runs it.
+# As the lab is cut and run already, nbgrader neither cuts nor runs it, whatever one
+# chooses in the formgrader.
 CONFIG = """\
 c = get_config()  # noqa
 c.CourseDirectory.course_id = "autograd-labs"
 c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 """

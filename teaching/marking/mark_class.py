@@ -139,7 +139,7 @@ def grade(
     marks = gradebook.keep(course, students, marks, again=again)
     if away := gradebook.left_behind(again, students) if again else []:
         say(f"In {again}, but not handed in here: {', '.join(away)}")
-    for line in give_back.write(course, unmarked=unmarked)[1]:
+    for line in give_back.write(course, unmarked=unmarked, force=True)[1]:
         say(line)
     if lost := changed(pack, kernels.digests()):
         message = f"the pack was changed while it marked: {', '.join(map(str, lost))}"
