@@ -427,6 +427,12 @@ def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp
         # A point for code counts as long as all that was filled in is the same.
         assert float(row[code]) == (0.25 if name == "Kim Lee_1" else 0)
     assert rows[again["A Late_0"]][written] == "to be marked"
+    with Gradebook(f"sqlite:///{new / 'gradebook.db'}") as book:
+        waiting = {  # as the formgrader lists them
+            name: book.find_grade(WRITTEN, LAB, LAB, student).needs_manual_grade
+            for name, student in again.items()
+        }
+    assert {name for name in waiting if waiting[name]} == {"Kim Lee_2", "A Late_0"}
     assert gradebook.seed_of(course) == 7
     assert gradebook.left_behind(new, submissions.read(folder, COPIES)) == ["A Late_0"]
     assert gradebook.left_behind(course, submissions.read(later, COPIES)) == []
