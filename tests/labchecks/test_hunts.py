@@ -55,7 +55,7 @@ def shown_code(shown):
     """Return what is copied of a hunt in a notebook: text that can be selected."""
     page = BeautifulSoup(shown._repr_html_(), "html.parser").pre
     for number in page("span"):
-        assert "user-select: none" in number["style"]
+        assert " user-select: none" in number["style"]
         number.decompose()
     return page.get_text().rstrip("\n")
 
