@@ -174,16 +174,16 @@ def _enter(book, course, notebook, *, student, lab):
     entry = book.update_or_create_submission(lab, student).notebooks[0]
     grades = {each.name: each for each in entry.grades}
     comments = {each.name: each for each in entry.comments}
-    given = {each.name: each.checksum for each in entry.notebook.source_cells}
     for cell in notebook.cells:
-        if utils.is_grade(cell) or utils.is_solution(cell):
-            name = cell.metadata.nbgrader.grade_id
-            cell.metadata.nbgrader["checksum"] = given[name]
+        grader = cell.metadata.get("nbgrader", {})
         if utils.is_grade(cell):
-            grades[name].auto_score, _ = utils.determine_grade(cell)
-            grades[name].needs_manual_grade = grades[name].auto_score is None
-        if utils.is_solution(cell) and given[name] == utils.compute_checksum(cell):
-            comments[name].auto_comment = "No response."
+            grade = grades[grader["grade_id"]]
+            grade.auto_score, _ = utils.determine_grade(cell)
+            grade.needs_manual_grade = grade.auto_score is None
+        if utils.is_solution(cell):
+            is_stub = grader.get("checksum") == utils.compute_checksum(cell)
+            comment = comments[grader["grade_id"]]
+            comment.auto_comment = "No response." if is_stub else None
     book.db.commit()
     _write(course / "autograded" / student / lab / f"{lab}.ipynb", notebook)
 
