@@ -5,11 +5,13 @@ The labs are cut down to the code that checks need; ``make class`` marks whole l
 
 import csv
 import hashlib
+import posixpath
 import re
 import sys
 
 import pytest
 
+from teaching import __main__ as command
 from teaching import labs
 from teaching.marking import mark_class, run_notebook
 from tests.teaching import made_up_class as made
@@ -169,3 +171,33 @@ def test_a_folder_of_stray_files_alone_gives_a_table(tmp_path):
     text = (marking.folder / "points.csv").read_text(encoding="utf-8-sig")
     assert "notes.txt: not a notebook" in text
     assert len(text.splitlines()) == 1 + 2
+
+
+@needs_fork
+def test_an_open_door_and_a_changed_pack_are_told(tmp_path, monkeypatch):
+    pack = iter([{"labchecks/student.py": "1"}, {"labchecks/student.py": "2"}])
+    monkeypatch.setattr(mark_class.kernels, "digests", lambda: next(pack))
+    monkeypatch.setattr(mark_class.kernels, "open_doors", posixpath.join)  # any text
+    made.write(tmp_path / "class", {"notes.txt": b"x"})
+    told = []
+    with pytest.raises(
+        RuntimeError, match="the pack was changed.*labchecks/student.py"
+    ):
+        mark_class.grade(
+            tmp_path / "class", tmp_path / "into", *made.pack(), say=told.append
+        )
+    assert any(line.startswith("What students wrote can /") for line in told)
+    assert len([*tmp_path.glob("into/*/points.csv")]) == 1
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refused):
+    seen = []
+
+    def grade(*args, limits, **kwargs):
+        seen.append(limits.library)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(mark_class, "grade", grade)
+    command.main(["grade", str(tmp_path), *["--refuse-library"] * refused])
+    assert seen == [not refused]
