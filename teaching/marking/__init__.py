@@ -4,8 +4,8 @@
 2. ``restore_cells``: it gets the shape of the lab back, and keeps what is answered.
 3. ``run_notebook``: it runs from top to bottom in a kernel of its own (``kernels``),
    which ``warm`` forks and keeps within ``walls``.
-4. ``remote_answer``: each answer is asked for in that kernel (``answering``), and judged
-   outside of it by the checks of its lab (``values`` are what crosses).
+4. ``remote_answer``: each answer is asked for in that kernel, by ``answering``, and is
+   judged outside of it by the checks of its lab (``values`` are what crosses).
 5. ``gradebook``: its points are entered, and written into ``points.csv``; the student's
    page comes from ``feedback``.
 

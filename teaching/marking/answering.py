@@ -13,6 +13,7 @@ import torch
 
 import labchecks
 import labhelpers
+from labchecks import given
 from labchecks.student import measure, same_state_after, seed_all
 from teaching.marking.values import pack, unpack, write
 
@@ -88,11 +89,13 @@ def watched(function, entered):
     function : callable
     entered : set
         Gets names such as ``training.factorise`` and ``labchecks.lab01.svd_loss``: of
-        functions that code from elsewhere has called, not of what those call in turn.
+        functions that code from elsewhere has called, not of what those call in turn,
+        nor of what a check has given.
     """
 
     def enter(frame, event, argument):
-        if event == "call" and frame.f_code.co_filename.startswith(PACKAGES):
+        file = frame.f_code.co_filename
+        if event == "call" and file.startswith(PACKAGES) and file != given.__file__:
             caller = frame.f_back and frame.f_back.f_code.co_filename
             if not (caller and caller.startswith(PACKAGES)):
                 entered.add(_name(frame))

@@ -61,6 +61,7 @@ warm.main(request)
 """
 # Of one message, and how many of them wait: of what a kernel shows, and answers.
 SHOWN, ANSWERED = (8 * 2**20, 100), (64 * 2**20, 4)
+LONGEST = 90  # bytes of a folder in which sockets have names
 CAN_FORK = sys.platform != "win32"
 
 
@@ -86,9 +87,19 @@ def manager(folder, *, memory, seconds, warm=CAN_FORK):
         Seconds of the processor that it may use.
     warm : bool
         Whether to fork it. If not, it has no limits, and no walls.
+
+    Raises
+    ------
+    ValueError
+        If the path of the folder is too long for a socket to have its name there.
     """
     manager = _Manager(kernel_name="python3")
     if CAN_FORK:
+        if len(os.fsencode(folder)) > LONGEST:
+            raise ValueError(
+                f"folder must have at most {LONGEST} letters, got {folder}: set TMPDIR "
+                "to a shorter one"
+            )
         manager.transport, manager.ip = "ipc", str(Path(folder) / ".kernel")
     kind = _Forked if warm else _Cold
     manager.provisioner = kind(

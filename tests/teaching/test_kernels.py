@@ -285,6 +285,11 @@ def test_no_door_is_open(workers, tmp_path):
     assert workers.submit(kernels.open_doors, tmp_path).result() == ""
 
 
+def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at most 90 letters.*TMPDIR"):
+        kernels.manager(tmp_path / ("x" * 90), memory=2**30, seconds=9)
+
+
 def test_a_kernel_that_kills_ends_itself_alone(ran):
     run, _ = ran["killing"]
     assert printed(run) == []

@@ -17,6 +17,7 @@ import torch
 
 from labchecks import hunts, lab02, lab05
 from labchecks.cases import near
+from labchecks.given import Waves
 from labhelpers import descent, linalg
 from teaching.marking import answering, mark_class, remote_answer, values
 from tests import ROOT, answers
@@ -250,6 +251,7 @@ def test_what_an_answer_calls_of_the_package_is_seen():
         "descent.uniform"
     }
     assert calls(lambda A: np.linalg.svd(A)[1], A) == set()
+    assert calls(lambda f: f(torch.ones(2)), Waves([[1.0, 2.0]])) == set()
     assert sys.getprofile() is None
 
 
