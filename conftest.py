@@ -16,6 +16,7 @@ SLOW = (
     "tests/labs/test_shake.py",
     "tests/teaching/test_mark_class.py",
     "tests/teaching/test_run_notebook.py",
+    "tests/teaching/test_workers.py",
     "tests/teaching/test_kernels.py",
     "tests/teaching/test_student_copies.py",
     "tests/labs/test_session.py",
