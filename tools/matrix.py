@@ -161,10 +161,12 @@ class Broken(Exception):
 def requirements(packages, root=ROOT):
     """Return all that the labs and their tests need, as pip takes it: a list of str."""
     lines = []
-    for path, extra in {"": "cifar10", "teaching": "test"}.items():
+    extras = {"": ["cifar10"], "teaching": ["cluster", "test"]}
+    for path, names in extras.items():
         text = (root / path / "pyproject.toml").read_text(encoding="utf-8")
         project = tomllib.loads(text)["project"]
-        lines += project["dependencies"] + project["optional-dependencies"][extra]
+        lines += project["dependencies"]
+        lines += [line for e in names for line in project["optional-dependencies"][e]]
     lines = [line for line in lines if not line.startswith("autograd-labs")]
     if packages == "oldest":
         return [re.sub(r">=([\d.]+),<.*", r"==\1", line) for line in lines]
