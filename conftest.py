@@ -66,12 +66,14 @@ RunningKernel.get_message = get_message
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the files that take long, and put them first, then the notebooks."""
+    """Mark what takes long, and put it first, then the notebooks; mark browsers."""
 
     def place(item):
         path = item.nodeid.split("::")[0]
         if path in SLOW:
             item.add_marker(pytest.mark.slow)
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.apart)
         rest = 0 if path.endswith(".ipynb") else 1
         return SLOW.index(path) if path in SLOW else len(SLOW) + rest
 

@@ -213,6 +213,7 @@ def digests():
     return [hashlib.sha256(content).hexdigest() for content in built]
 
 
+@pytest.mark.apart
 def test_another_process_builds_the_same_bytes():
     other = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "2"}
     said = subprocess.check_output(
@@ -296,6 +297,7 @@ def environment(unpacked):
     return {**os.environ, "PYTHONPATH": str(unpacked), "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.apart
 def test_the_doctor_finds_all_in_order(unpacked, environment):
     done = subprocess.run(
         [sys.executable, "tools/doctor.py"],
@@ -322,6 +324,7 @@ print(labhelpers.__path__[0])
 """
 
 
+@pytest.mark.apart
 def test_the_unpacked_folder_can_be_installed(unpacked, tmp_path):
     """Build what pip would, and use it. Pip itself would change this very Python."""
     labs, wheel, site = (tmp_path / name for name in ("labs", "wheel", "site"))
@@ -354,6 +357,7 @@ def test_the_makefile_has_the_verbs_that_work_here(unpacked):
             assert (unpacked / name).exists()
 
 
+@pytest.mark.apart
 @needs_make
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs groups of processes")
 def test_make_lab_opens_on_the_copies_and_builds_nothing(unpacked, environment):

@@ -381,6 +381,7 @@ def wrong_answer(worked, solution):
     return "\n".join(f"{name} = 'a text'" for name in names)
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("name", LABS)
 def test_a_copy_without_answers_runs_to_its_end_and_calls_nobody(name, tmp_path):
     notebook, notes = copy.deepcopy(COPIES[name]), tmp_path / "notes"
@@ -408,6 +409,7 @@ def test_with_its_solutions_put_back_a_copy_is_the_lab_in_which_all_is_right(nam
     assert set(verdicts) <= {"right", "noted"}
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("name", EVERY or list(LABS)[1:2])
 def test_with_its_solutions_put_back_every_check_passes(name):
     states = run(filled(name, lambda worked, solution: solution))
@@ -418,6 +420,7 @@ def test_with_its_solutions_put_back_every_check_passes(name):
     assert len(states) == len(asked)
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("name", EVERY or list(LABS)[:1])
 def test_wrong_answers_do_not_stop_a_lab(name):
     states = run(filled(name, wrong_answer))
