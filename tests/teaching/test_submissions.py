@@ -502,3 +502,12 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path, copies):
         submissions.read(tmp_path / "none", copies)
     with pytest.raises(ValueError, match="SUBMISSIONS must be a folder with subm"):
         submissions.read(tmp_path, copies)
+
+
+def test_a_table_that_is_too_large_is_not_read(tmp_path, copies, monkeypatch):
+    data = b"Identifier,Full name,Grade,Last modified (grade)\nParticipant 1,A,,-\n"
+    made.write(tmp_path, {"a.csv": data, "b.csv": data + b"\n", "c/x.txt": b"x"})
+    monkeypatch.setattr(submissions, "MOST_BYTES", len(data))
+    assert submissions.tables(tmp_path) == {"a.csv": data}
+    names = [each.name for each in submissions.read(tmp_path, copies)]
+    assert names == ["b", "c"]
