@@ -187,7 +187,7 @@ def _waves(rng, count, shape):
 
 hunt, bug_found = bug_hunt(
     "0.2",
-    "c-oCsOKuxE5WPylS)`Rn9otzXF_6U!FpF7bFv!j}462*0Cd?)UlC75J1hdXja)cZuC&?>Tw?1|fTLM~;_^RsFtH;vyS*;s#eW!z|l)YO8RU7S6(adQ(r*?LA;|Q;tGk*W8Qy(0qR?`F|-%vv;F?zY93O@y9sWwfcgLajUrNl~}wKp!!DO$hQkv`J4tgLssn9V8qP_^ZMI{0{J&Al$RGl}7pCZlt7xiNYu78m1b;{zEoj)HP41eM&3EoKvQel0an8VSZ!*XFh~Nq5EUfH@oiHwL_>_5kSDIB1H@;fc7#aa`>O_tQubVc(8qC{SjRV`lV*ic5NhA^g4?y`XiU$Rt{->RzxxCM6}#=5&4bN2HckIz@_|vQ~#V;bWRa(yqn?=zLDl69e9nLh5sBg75OcV^SfNNcFQ!86cTf!4EW;)Ov7Q`rg&g2#Pu-tKlHTz)NW`6~48~HcY28u8%ade8S8ka@!j1=gfaMv;~xtY&3fh1fpbbOo&Npkck8gMA}D7x#&Ah9_SEr%g&?ATPSw@4#}UGGS^r9_!Ajuqim06<VFCH)V+53ZqWDtzfcR`d*)@r(fwdz=h?+fe@CrUzqmN6{tTyNqwMMYvxEK)RW_yuBV5c&Qas@ngu31)v$jSK+LAs)s#8L0$<w>U$dc*U9@D6D3waWi=L3cT-+uf05GieZ_?3o>Om@i+F3)E>2rF5k7Q`Ab6V`->HmE2()8J(dM0Vtk8Wl*bVNIUyBZEuJkMxeoSUajyi#pGieXsiAdhR><<m`^H&e#HJBs-b{RZr^)JGiYiZpFt|H;J!crNGjnX<_vKh|su#wz*=(k1cRf<C?gvROdH3<{1HMWEz<OFG&8<nYy-Gq#R{rr?!)ZBG?1DPKjU1z1$Ca;{I&kX7LtaI6IZFn#^!oU2YMV8-j;a1EwB$ujD?ps@jnU?|=g=nw7gEMeslWDbbK`ePvCz9GPB@OrPGVOsp1m+^liDCI&X3t07>Mbl#a{y<f{*5gc=<{I0Nu#Nr+nDd{g}J(^_PJ?!Rqv@BqMV|7M2y-jQ@nH7_*#}?imiT!ZpPmHk!dsiiceISrrCFM(3Pb8T6%Q!B~tnStE-vcko!$M^ia)r*p<M#Fkv@E2B",
+    "c-oCsOKu}K5WPyln@Aa{V>_EffEKfu#jGX>vhx@Ns=Hbw%q9hrt(N8lv(8a+gd8O&$t$v3A4d~d1|&;-RrTuCWA)Qr!!5bK<6vrKzifkQ47)UI7j#&Vp07ST!t3*${Qb_U4~~*%nt<e6YDpzQZ;n*sr=Tn~rfoT}t2tIBw&dA)<I;kn^*fHVrbAU*?|3#}Q1YSH)mIKaezE3-XNP%-k(4H*b9A*gJj|94<7w*y88VK7a$5vd(u|$WC+70nFi?yHW2z_fT$#k(Y<|X^kLcZ+^!cFQA+Vk0+PCq`H9gXgmobeW+|8)c_^AbnUegREmN{llKhZ4bx?O2Kwo(p58Ar)^x1guH_mMPhIYo+{vX;Yw@G;4q*fo%u?iU2nFvTM&$Z}6@@Lis2Oe&-bscvP;fRbq&{6K?A+V_bzzIV+Vf+DA688$%-43h>^<C|8t6*`@9eWXFli7<=EZ5#BPGk<L90H`F{vlt8nV#(f`5L2l^CK50vouf;+=sPA4bcnfS=h5Xe6npv=$^S=adPiF7D|!0^)dX{tIy<C=mIpzQhta76eg!p>roFN~IxcquS@2I5LV?D31(eJ}vk4b>Me^QfM@yGS(uL&1!v)DVI4B$F#QL`*#^g|CZyIpIC4HQVJL-Cy%+8u}pevFduL-G*4EYgVCew+FritPj`!cZF%Yndv*MI-@8d=)-uGGs+c5^N9hD+9ezWu2eC<8*!L}ojvSa_zv7d4|8_eiY@q;_zynBYJ6;5&N9WUL+4X^J{;mi?sq`P!a3`Q+>ozBtWZ$d0x^)$4kN9Zac>+sd)!HoL1<U}@2GVf4!dp>Zu8a>ZKS4!}jmZE{(u&hI(q83Ag_G%^8Mmhz=DO=G!8Im#$r)su!ruvc<j6JM3<dm8k_{ms73;w`~&el1}=nc=#6QZHP{55YsK0aFjMesZ6zYCZChRdI$zvvn&{1pmteiiW%#YHPa9$n<e!dSe9$lcvy-?u?W5F^J<_1I60Jd6$y)epd#G)qv}y>X-7n!g?y6_V7eSAB5)Uig722ePe!#ir+DUK^w~%;rNimM`bv|t{FN1e4*~^N5RAx>#=urGFSiwlB=YA%bJOVF#jQri!{r*x_oTN0zEHUVNvePJ$O7n{|mzvqhb",
 )
 
 
@@ -217,6 +217,7 @@ def numerical_gradient(rng, shape):
     brackets = "Brackets: the whole difference is divided by the whole of 2 h."
     alone = "Take both sides, x + h and x − h: one side alone errs by h, not by h²."
     halves = [side / (2 * h) for side in (up - middle, middle - down)]
+    sums = (up + down) / (2 * h)
     rows_only = "len(x) counts the rows: a loop over the entries goes to x.numel()."
     right = (up - down) / (2 * h)
     slips = [
@@ -226,6 +227,7 @@ def numerical_gradient(rng, shape):
         (brackets, (up - down) / 2 * h, up - down / (2 * h)),
         ("Divide the difference by the distance of the two points.", up - down),
         ("The distance is 2 h: h is not squared.", 2 * right / h),
+        ("Divide the difference of the two values of f, not their sum.", sums),
         ("Both values of f are of the same point: one at x + h, one at x − h.", 0 * x),
         ("That is downhill: f at x + h comes first.", (down - up) / (2 * h)),
         ("All entries move at once: move one, and leave the others.", whole / (2 * h)),

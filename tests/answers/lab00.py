@@ -259,6 +259,7 @@ NUMERICAL = Exercise(
         ([("/ (2 * h)", "/ 2 * h")], "Brackets"),
         ([("(f(x + move) - f(x - move))", "f(x + move) - f(x - move)")], "Brackets"),
         ([("(2 * h)", "h**2")], "h is not squared"),
+        ([("f(x + move) -", "f(x + move) +")], "not their sum"),
         ([("f(x + move)", "f(x)")], "stays at x"),
         (IN_TURN.replace("= before - h", "-= h"), "stays at x"),
         (IN_TURN.replace("before + h", "before - h"), "of the same point"),
