@@ -3,13 +3,16 @@
 1. ``submissions``: whose file it is, and of which lab.
 2. ``restore_cells``: it gets the shape of the lab back, and keeps what is answered.
 3. ``run_notebook``: it runs from top to bottom in a kernel of its own (``kernels``),
-   which ``warm`` forks and keeps within ``walls``.
+   which ``warm`` forks and keeps within ``walls``, as long as ``clock`` lets it. Cells
+   that no answer depends on are left out (``needed_cells``, after ``read_cells``); what
+   the others change was watched in the worked lab (``watch_cells``, and in its kernel
+   ``watched_values``).
 4. ``remote_answer``: each answer is asked for in that kernel, by ``answering``, and is
    judged outside of it by the checks of its lab (``values`` are what crosses).
 5. ``gradebook``: its points are entered, and written into ``points.csv``; the student's
    page comes from ``feedback``.
 
-``mark_class`` leads a whole class along this way.
+``mark_class`` leads a whole class along this way, with several ``workers`` at once.
 """
 
 import os
