@@ -392,3 +392,10 @@ def test_a_hunt_is_right_if_line_symptom_and_function_are():
     assert hunted(**found | {"line": np.int64(bug.line)}) == [True, True]
     assert hunted(**found | {"evaluate": wrong}) == [True, False]
     assert hunted() == [False, False]
+
+
+@pytest.mark.parametrize("value", [np.float64(0.1), np.float32(0.1), np.bool_(True)])
+def test_a_number_of_numpys_stays_one(value):
+    """np.float64 is a float, too, and a check may tell them apart."""
+    back = values.unpack(values.pack(value))
+    assert (type(back), back) == (type(value), value)

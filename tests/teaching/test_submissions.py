@@ -511,3 +511,13 @@ def test_a_table_that_is_too_large_is_not_read(tmp_path, copies, monkeypatch):
     assert submissions.tables(tmp_path) == {"a.csv": data}
     names = [each.name for each in submissions.read(tmp_path, copies)]
     assert names == ["b", "c"]
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
+def test_no_link_is_taken_for_a_platforms_table(tmp_path, copies):
+    table = tmp_path / "table.csv"
+    table.write_bytes(b"Identifier,Full name,Grade,Last modified (grade)\n")
+    made.write(tmp_path / "class", {"a/x.txt": b"x"})
+    (tmp_path / "class/b.csv").symlink_to(table)
+    assert submissions.tables(tmp_path / "class") == {}
+    assert len(submissions.read(tmp_path / "class", copies)) == 2
