@@ -1,6 +1,5 @@
 """What notebooks try that were written to harm: reading, writing, reaching, staying."""
 
-import functools
 import os
 import resource
 import socket
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from teaching.labs import NOTEBOOKS, ROOT
-from teaching.marking import kernels, mark_class, run_notebook, walls
+from teaching.marking import kernels, run_notebook, walls
 from teaching.marking import workers as marking_workers
 from teaching.marking.remote_answer import Given
 from tests.teaching.test_run_notebook import LIMITS, RIGHT, SMALL, THREE, small
@@ -240,12 +239,11 @@ def ran(workers, tmp_path_factory):
             "PORT": listens.getsockname()[1],
         }
         cells = {name: cell + RIGHT for name, cell in (QUIET | OTHERS).items()}
-        tasks = {
-            (name, "lab"): (functools.partial(task, names=names), cell)
+        futures = {
+            name: workers.submit(task, cell, names=names)
             for name, cell in (cells | FORGED).items()
         }
-        results = mark_class._run_all(tasks, workers)
-    return {name: result for (name, _), result in results.items()}
+        return {name: future.result() for name, future in futures.items()}
 
 
 def task(source, *, names=NAMES, calls=(), **limits):
