@@ -1,18 +1,17 @@
 """Run one submitted lab in a kernel of its own, and have its answers judged."""
 
-import asyncio
 import contextlib
 import tempfile
 import time
 from typing import NamedTuple
 
 from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_output
 
 from labchecks.verdicts import Check
 from teaching.marking import kernels, needed_cells, watched_values
+from teaching.marking.cell_client import CellClient
 from teaching.marking.clock import PATIENCE, Clock
 from teaching.marking.remote_answer import (
     Asker,
@@ -144,7 +143,7 @@ class _Session:
         manager = kernels.manager(
             folder, memory=limits.memory, seconds=limits.lab + 60, warm=warm
         )
-        self.notebook_client = _Client(
+        self.notebook_client = CellClient(
             notebook,
             km=manager,
             allow_errors=True,
@@ -205,7 +204,11 @@ class _Session:
             self._hand(name, text)
         if self.watch:
             seconds, looked = time.monotonic() - started, self.clock()
-            self.watch.after(cell, seconds)
+            try:
+                self.watch.after(cell, seconds)
+            except Exception:  # then all is run of each submission
+                self.watch = None
+                self._wake()
             self.deadline += self.clock() - looked
 
     def _look(self, expression):
@@ -297,44 +300,6 @@ class _Session:
     def _note(self, text, condition=True):
         if condition and text not in self.notes:
             self.notes.append(text)
-
-
-class _Client(NotebookClient):
-    """Takes no more output of a cell than ``most`` characters, and then stops it.
-
-    It stops one, too, whose time by the ``clock`` is up.
-    """
-
-    most, clock = 0, time.monotonic
-
-    def begin(self, deadline, timeout):
-        """Give the next cell so long by the clock, and by the time of day."""
-        self.deadline, self.timeout = deadline, int(timeout) + 1
-        self.written, self.interrupted = 0, False
-
-    async def async_execute_cell(self, *args, **kwargs):
-        watcher = asyncio.create_task(self._watch())
-        try:
-            return await super().async_execute_cell(*args, **kwargs)
-        finally:
-            watcher.cancel()
-
-    execute_cell = run_sync(async_execute_cell)
-
-    async def _watch(self):
-        while True:
-            await asyncio.sleep(0.5)
-            if self.clock() >= self.deadline:
-                await self.km.interrupt_kernel()
-
-    def process_message(self, msg, cell, cell_index):
-        self.written += len(str(msg["content"]))
-        if self.written <= self.most:
-            return super().process_message(msg, cell, cell_index)
-        if not self.interrupted:
-            self.interrupted = True
-            asyncio.get_running_loop().create_task(self.km.interrupt_kernel())
-        return None
 
 
 def _is_right(verdict):

@@ -13,8 +13,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from labchecks.student import same_state_after
 from labhelpers import training
-from teaching.marking import needed_cells, read_cells, watched_values
+from teaching.marking import needed_cells, read_cells, run_notebook, watched_values
 from teaching.marking.watch_cells import Watch
+from tests.teaching import made_up_class
 
 LAB = {
     "imports": "import numpy as np, torch\nfrom labhelpers import training\n"
@@ -138,6 +139,24 @@ def test_an_honest_lab_is_run_in_part(known):
         "precise": LAB["precise"],
         "long": "def norm(x):\n    return (x**2).sum()\n",
     }
+
+
+@pytest.mark.parametrize("lab", made_up_class.LABS)
+def test_no_lab_that_is_answered_as_it_should_be_is_in_doubt(lab):
+    """Most of it is left out, also where a student has tried something."""
+    cells = made_up_class.filled(lab).cells
+    known = {
+        cell.id: needed_cells.Known(cell.source, (), {})
+        for cell in cells
+        if cell.cell_type == "code"
+        and not cell.metadata.get("nbgrader", {}).get("solution")
+    }
+    cells.insert(1, new_code_cell("x = [3, 4]\nprint(sum(x))", id="own-1"))
+    asked = run_notebook.asked(new_notebook(cells=cells))
+    plan = needed_cells.plan(cells, known, asked)
+    ran = [cells[i].id for i in plan.sources if cells[i].id in known]
+    assert "own-1" in [cells[i].id for i in plan.sources]
+    assert len(ran) < len(known) / 3
 
 
 def test_what_all_get_alike_is_handed_over(known):

@@ -278,6 +278,47 @@ def test_who_was_late_is_tried_once_more_alone(tmp_path):
     }
 
 
+def watched_lab(answer):
+    notebook = small(answer)
+    for place, name in {0: "imports", 1: "svd-solution", 3: "rate-solution"}.items():
+        notebook.cells[place].id = name
+        if place:
+            notebook.cells[place].metadata["nbgrader"] = {"solution": True}
+    notebook.cells.insert(1, new_code_cell("B = A = 3 * torch.eye(2)", id="start"))
+    notebook.cells.insert(2, new_code_cell("torch.rand(1)\nx = B + 1", id="aside"))
+    more = "import time\ntime.sleep(0.5)\nB *= 2\nbig = float(B.sum())"
+    notebook.cells.insert(3, new_code_cell(more, id="more"))
+    return notebook
+
+
+def test_what_no_point_depends_on_is_not_run_and_says_so():
+    task = functools.partial(run_notebook.run, lab=SMALL, seeds=[11], limits=LIMITS)
+    worked = task(watched_lab(f"big\n{RIGHT}"))
+    assert worked.known["more"].changes == ("A", "B")
+    assert worked.known["aside"].changes == ("<random>",)
+    for answer, ran in {
+        RIGHT: {"start": False, "aside": False, "more": False},
+        f"A\n{RIGHT}": {"start": True, "aside": False, "more": True},
+        f"big\n{RIGHT}": {"start": False, "aside": False, "more": False},
+        f"exec('')\n{RIGHT}": {"start": True, "aside": True, "more": True},
+    }.items():
+        notebook = watched_lab(answer)
+        result = task(notebook, given=worked.given, known=worked.known)
+        assert result.right == {"svd-check": True, "rate-check": True}
+        shown = {c.id: [o.get("text") for o in c.outputs] for c in notebook.cells}
+        assert ran == {n: shown[n] != [run_notebook.NOT_RUN] for n in ran}, answer
+
+
+def test_a_lab_that_cannot_be_watched_is_run_as_a_whole(monkeypatch):
+    def fail(self, cell, seconds):
+        raise RuntimeError("no values")
+
+    monkeypatch.setattr(run_notebook.Watch, "after", fail)
+    result = run_notebook.run(small(RIGHT), SMALL, seeds=[11], limits=LIMITS)
+    assert result.right == {"svd-check": True, "rate-check": True}
+    assert result.known is None
+
+
 def test_problems_are_not_those_that_students_have_seen():
     drawn = [mark_class._seeds(seed) for seed in range(300)]
     assert all(0 not in seeds and len(set(seeds)) == 2 for seeds in drawn)

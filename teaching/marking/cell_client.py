@@ -1,0 +1,45 @@
+"""Run cells in a kernel, and stop those that write too much or work too long."""
+
+import asyncio
+import time
+
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+
+
+class CellClient(NotebookClient):
+    """Takes no more output of a cell than ``most`` characters, and then stops it.
+
+    It stops one, too, whose time by the ``clock`` is up.
+    """
+
+    most, clock = 0, time.monotonic
+
+    def begin(self, deadline, timeout):
+        """Give the next cell so long by the clock, and by the time of day."""
+        self.deadline, self.timeout = deadline, int(timeout) + 1
+        self.written, self.interrupted = 0, False
+
+    async def async_execute_cell(self, *args, **kwargs):
+        watcher = asyncio.create_task(self._watch())
+        try:
+            return await super().async_execute_cell(*args, **kwargs)
+        finally:
+            watcher.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    async def _watch(self):
+        while True:
+            await asyncio.sleep(0.5)
+            if self.clock() >= self.deadline:
+                await self.km.interrupt_kernel()
+
+    def process_message(self, msg, cell, cell_index):
+        self.written += len(str(msg["content"]))
+        if self.written <= self.most:
+            return super().process_message(msg, cell, cell_index)
+        if not self.interrupted:
+            self.interrupted = True
+            asyncio.get_running_loop().create_task(self.km.interrupt_kernel())
+        return None
