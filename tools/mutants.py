@@ -71,6 +71,9 @@ PROCESSES = multiprocessing.get_context("forkserver" if FORKS else "spawn")
 IMPORTED = ["matplotlib.pyplot", "sklearn.datasets", "sklearn.linear_model", "torch"]
 IMPORTED += ["IPython", "hypothesis.extra.numpy", "scipy.spatial", "tqdm"]
 IMPORTED += ["sklearn.decomposition", "cosmic_ray.plugins", "nbformat", "pytest"]
+IMPORTED += ["nbgrader.api", "nbgrader.apps", "nbgrader.preprocessors", "nbclient"]
+IMPORTED += ["axe_playwright_python.sync_playwright", "bs4", "fontTools.subset", "PIL"]
+IMPORTED += ["jinja2", "math_core", "mistune", "nbconvert", "playwright.sync_api"]
 
 
 class Mutant(NamedTuple):

@@ -147,3 +147,18 @@ def test_a_lesson_fits_its_lab(number):
 def test_what_does_not_fit_is_seen(change, said):
     found = misfits(OUTLINES["03"], lesson.read("03")._replace(**change))
     assert any(said in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("expect = [1]", r"expect\[0\] must be a table, got 1"),
+        ("hunt = 3", "hunt must be a table, got 3"),
+        ('objectives = [["3.1", " "]]', r"objectives\[0\] must be a list of texts"),
+        ("[plan]\nsecond_half = 2", "plan.second_half must be a text, got 2"),
+        ("[hunt]\ncell = 'a'\nsymptoms = []", "hunt.bug is missing"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_name(tmp_path, text, said):
+    with pytest.raises(ValueError, match=rf"^lessons/03\.toml: {said}"):
+        read(tmp_path, text)

@@ -399,3 +399,15 @@ def test_a_number_of_numpys_stays_one(value):
     """np.float64 is a float, too, and a check may tell them apart."""
     back = values.unpack(values.pack(value))
     assert (type(back), back) == (type(value), value)
+
+
+def test_what_is_just_within_the_limits_crosses():
+    most = 16**values.MOST_DIGITS - 1
+    for value in (most, -most, np.ones((1,) * values.MOST_AXES)):
+        assert np.array_equal(values.unpack(values.pack(value)), value)
+    assert values.unpack(values.pack(most + 1)) == values.Other("int")
+    many = ", ".join(f"a{i}" for i in range(values.MOST_PARAMETERS))
+    function = values.unpack(values.pack(eval(f"lambda {many}=0: 0")))
+    assert [name for name, _, _ in function.parameters] == many.split(", ")
+    assert [default for _, _, default in function.parameters][-2:] == [False, True]
+    assert values.unpack(values.pack(type("A" * 50, (), {})())).kind == "A" * 40
