@@ -1,15 +1,49 @@
-"""Print sheets of HTML to PDF, by a Chromium that is installed."""
+"""Print sheets of HTML to PDF, by a Chromium that is installed.
+
+Printed on both sides and bound on the left, pages 2 and 3 face each other. What turns a
+page, ``.turn``, gives an answer away, so what was asked before it must not stand on the
+page that faces it. Chromium has no break to a right-hand page, so a sheet is printed,
+read, and printed again with what is asked on the next page, where that is a right-hand
+one. No other layout that keeps the order needs fewer pages.
+"""
 
 import os
 import shutil
 from contextlib import contextmanager
+
+import pypdfium2
+
+from teaching.handing_out import sheets
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+MARGIN = 48  # points, at the foot; there stand titles and numbers of pages
 PAPERS = {"A4": "", "Letter": "_letter"}  # what a file name says of it
+# What is asked goes on to the next page, with the text from its heading on where that
+# is on the page, too. Where it is at the head of a page already, that does nothing:
+# then its heading begins a page, and at last there is a free page.
+MOVE = """places => {
+  const letters = text => text.replace(/[^a-z0-9]/gi, "");
+  const turns = document.querySelectorAll(".turn");
+  for (const [number, text] of places) {
+    const asked = turns[number].closest("section");
+    let head = asked.previousElementSibling;
+    while (head && !/^H[23]$/.test(head.tagName))
+      head = head.querySelector(".turn") ? null : head.previousElementSibling;
+    const stands = head ? letters(text).indexOf(letters(head.textContent)) : -1;
+    if (stands > 0 && !asked.matches(".next"))
+      head.classList.add("next");
+    else if (!asked.matches(".next"))
+      asked.classList.add("next");
+    else if (head && !head.matches(".next"))
+      head.classList.add("next");
+    else
+      asked.insertAdjacentHTML("beforebegin", '<p class="free">Free for notes</p>');
+  }
+}"""
 HOW_TO = (
     "PDFs take Playwright (pip install playwright) and a Chromium,\n"
     "from your system's packages or by: python -m playwright install chromium"
@@ -75,9 +109,49 @@ def print_page(running, page, *, paper="A4"):
         tab.emulate_media(media="print")
         tab.set_content(page)
         tab.evaluate("() => document.fonts.ready.then(() => true)")
-        return tab.pdf(format=paper, print_background=True, tagged=True, outline=True)
+        return _turned(tab, paper)
     finally:
         context.close()
+
+
+def _turned(tab, paper):
+    """Print until nothing that is asked faces its answer, and return the last PDF."""
+    while True:
+        printed = tab.pdf(
+            format=paper, print_background=True, tagged=True, outline=True
+        )
+        facing = _facing(turns(printed)) if tab.query_selector(".turn") else []
+        if not facing:
+            return printed
+        tab.evaluate(MOVE, facing)
+
+
+def _facing(pages):
+    """Return what is to be moved on by a page: numbers, and the texts of their pages.
+
+    Each that is moved moves what follows.
+
+    >>> _facing({1: "", 2: "two", 3: "three", 5: ""})
+    [(1, 'two'), (2, 'three')]
+    """
+    moved = []
+    for number, (page, text) in enumerate(pages.items()):
+        if (page + len(moved)) % 2 == 0:
+            moved.append((number, text))
+    return moved
+
+
+def turns(printed):
+    """Return the pages of a PDF, bytes, from which one turns to a result: {page: text}.
+
+    Such a page ends with a sentence that says so.
+    """
+    with pypdfium2.PdfDocument(printed) as document:
+        texts = [
+            page.get_textpage().get_text_bounded(bottom=MARGIN) for page in document
+        ]
+    texts = [" ".join(text.split()) for text in texts]
+    return {i: text for i, text in enumerate(texts, 1) if sheets.TURN in text}
 
 
 def print_all(pages):

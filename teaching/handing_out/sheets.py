@@ -7,9 +7,10 @@ needs to know (JupyterLab's property inspector changes them):
 - ``lines-8``: leave so many ruled lines for the answer that the cell holds, or for the
   prediction that its text asks for;
 - ``overleaf``: the cell gives away what was just asked, so on a student's sheet it
-  begins on the next page.
+  begins on the next page. Which page faces which is known when it is printed: ``pdf``.
 
-Of a cell that is folded in JupyterLab, since it only draws, paper shows the outputs.
+Of a cell that is folded in JupyterLab, since it only draws, paper shows the outputs; so
+it does of one that shows a function with a bug. Links to other labs are left out.
 """
 
 import base64
@@ -22,28 +23,32 @@ import math_core
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from teaching import lesson
 from teaching.handing_out import fonts, html_of
 from teaching.handing_out.student_copy import student_copy
 from teaching.labs import SOLUTION, number
 
 PREDICTION = "Your prediction, and why"
+FOUND = "Line, symptom, and the line as it should be"
 KINDS = ("student", "solutions")
-TASK = r"^(?=## (?:Exercise|Question))"
-OVERLEAF = Markup(
-    '<div class="turn"><p>Write down your answer and why, before you go on.</p></div>'
-)
+TASK = r"^(?=## (?:Exercise|Question) )"
+PREDICT = r"^(?=### Predict|\*\*Predict)"
+NUMBER = re.compile(r"## \w+ (\d+\.\d+[a-z]?)")
+TURN = "Write down your answer and why, before you go on."
+OVERLEAF = Markup('<p class="turn">{}</p>').format(TURN)
 FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
 OUTCOME = re.compile(r"Prediction [\w-]+, lab \d")  # so begins what checks say of it
+TO_OTHER_LABS = re.compile(r"^.*\]\(START\.md\)\s*$", re.M)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Piece(NamedTuple):
-    """A cell, or the part of a text cell before or from the heading of an exercise."""
+    """A cell, or the part of a text cell before or from where something is asked."""
 
     cell: NotebookNode
     source: str
-    opens: bool  # an exercise begins
-    closes: bool  # an exercise ends
+    opens: str  # what begins: an "exercise", a "prediction" or ""
+    closes: bool  # it ends
     overleaf: bool
 
     @property
@@ -60,8 +65,9 @@ class Piece(NamedTuple):
 
     @property
     def is_folded(self):
-        """Whether the source stays folded, as that of a cell that only draws."""
-        return self.cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        """Whether the source stays folded, as that of a cell that only shows."""
+        hidden = self.cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        return hidden or "checks.hunt(" in self.source
 
     @property
     def is_prediction(self):
@@ -69,12 +75,12 @@ class Piece(NamedTuple):
         return "checks.prediction(" in self.source
 
     @property
-    def is_hunt(self):
-        """Whether the cell shows a function with a bug, which is drawn for a name."""
-        return "checks.hunt(" in self.source
+    def is_found(self):
+        """Whether the cell holds what was found in a function with a bug."""
+        return "checks.bug_found(" in self.source
 
 
-def sheet(notebook, *, solutions=False, folder="."):
+def sheet(notebook, *, solutions=False, rubric=None, folder="."):
     """Return a lab as a page of HTML, a str, complete in itself.
 
     Parameters
@@ -85,30 +91,45 @@ def sheet(notebook, *, solutions=False, folder="."):
     solutions : bool
         Whether to print the solutions, marked as such, and all outputs. If not, there
         is ruled space in their place, and what checks say is left out.
+    rubric : dict of str to sequence of str, optional
+        What each point of a written answer is given for, by its number, "3.2b"; it
+        stands below the solution.
     folder : path-like
         Where pictures lie that a text cell names.
 
     Raises
     ------
     ValueError
-        If a formula cannot be converted, if an answer has no ``lines-…`` tag, if a
-        figure has no alt text, if something would be loaded from elsewhere, or if
-        ``student_copy`` refuses the lab; the cell is named.
+        If a formula cannot be converted, if an answer has no ``lines-…`` tag, if
+        nothing is asked before an ``overleaf``, if a figure has no alt text, if
+        something would be loaded from elsewhere, or if ``student_copy`` refuses the
+        lab; the cell is named.
     """
-    sections, is_open, choices = [], False, []
+    sections, asked, is_open, choices, points = [], None, False, [], ()
     for piece in _pieces(notebook):
+        if piece.overleaf and not solutions:
+            if not asked:
+                message = "tagged overleaf must follow a prediction or an exercise"
+                raise ValueError(f"cell {piece.cell.id!r} {message}")
+            asked["blocks"].append(OVERLEAF)
+            asked = None
         if piece.opens or not is_open:
-            sections.append({"exercise": piece.opens, "blocks": []})
+            sections.append({"kind": piece.opens, "blocks": []})
+            asked = sections[-1] if piece.opens else asked
         if "**Predict" in piece.source:
             choices = re.findall(r"\(([a-d])\)", piece.source.split("**Predict")[1])
+        if task := NUMBER.match(piece.source):
+            points = (rubric or {}).get(task[1], ())
         try:
             sections[-1]["blocks"].extend(
-                _worked(piece, folder) if solutions else _asked(piece, folder, choices)
+                _worked(piece, folder, points)
+                if solutions
+                else _asked(piece, folder, choices)
             )
         except (ValueError, math_core.LatexError) as error:
             message = f"cell {piece.cell.id!r} must be printable: {error}"
             raise ValueError(message) from error
-        is_open = (is_open or piece.opens) and not piece.closes
+        is_open = bool(is_open or piece.opens) and not piece.closes
     title = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
     page = _template().render(title=title, solutions=solutions, sections=sections)
     return page.replace("/* fonts */", fonts.css(page), 1)
@@ -135,7 +156,12 @@ def pages(worked, *, folder="."):
     for lab, notebook in worked.items():
         for kind in KINDS:
             try:
-                page = sheet(notebook, solutions=kind == "solutions", folder=folder)
+                page = sheet(
+                    notebook,
+                    solutions=kind == "solutions",
+                    rubric=lesson.read(number(lab)).rubric,
+                    folder=folder,
+                )
             except ValueError as error:
                 raise ValueError(f"{lab}.ipynb: {error}") from error
             result[f"{number(lab)}_{kind}.html"] = page
@@ -143,25 +169,43 @@ def pages(worked, *, folder="."):
 
 
 def _pieces(notebook):
-    """Cut text cells where an exercise begins; hidden tests are left out."""
-    for cell, copied in zip(notebook.cells, student_copy(notebook).cells):
+    """Cut text cells where something is asked; hidden tests are left out."""
+    copies = student_copy(notebook).cells
+    for i, (cell, copied) in enumerate(zip(notebook.cells, copies)):
         is_answer = "### BEGIN SOLUTION" in cell.source
         source = cell.source if is_answer else copied.source
-        is_task = cell.cell_type == "markdown" and not is_answer
-        parts = re.split(TASK, source, flags=re.M) if is_task else [source]
-        closes = bool(cell.metadata.get("nbgrader", {}).get("grade"))
+        is_text = cell.cell_type == "markdown" and not is_answer
+        source = TO_OTHER_LABS.sub("", source) if is_text else source
+        parts = re.split(TASK, source, flags=re.M) if is_text else [source]
+        if is_text:
+            parts[:1] = re.split(PREDICT, parts[0], maxsplit=1, flags=re.M)
+        graded = bool(cell.metadata.get("nbgrader", {}).get("grade"))
         overleaf = "overleaf" in cell.metadata.get("tags", [])
         for part in filter(str.strip, parts):
-            opens = is_task and bool(re.match(TASK, part))
-            yield Piece(cell, part, opens, closes, overleaf)
+            opens = ""
+            if is_text and re.match(TASK, part):
+                opens = "exercise"
+                part = re.sub(r"\A.+", rf"\g<0>{_points(notebook.cells[i:])}", part)
+            elif is_text and re.match(PREDICT, part):
+                opens = "prediction"
+            piece = Piece(cell, part, opens, graded, overleaf)
+            is_guess = piece.is_prediction or (opens == "prediction" and piece.lines)
+            yield piece._replace(closes=bool(graded or is_guess))
             overleaf = False
+
+
+def _points(cells):
+    """Return what the first graded cell is worth, as it stands in a heading."""
+    graders = (cell.metadata.get("nbgrader", {}) for cell in cells)
+    points = next((g.get("points", 0) for g in graders if g.get("grade")), 0)
+    return f" · {points} point{'s' * (points != 1)}" if points else ""
 
 
 def _asked(piece, folder, choices):
     """Return the blocks of a piece on a student's sheet. What is folded is left out."""
     is_text = piece.cell.cell_type == "markdown"
     piece = piece._replace(source=FOLDED.sub("", piece.source))
-    if piece.is_hunt:
+    if piece.is_folded:
         blocks = []
     elif piece.is_prediction:
         blocks = [_space(piece, PREDICTION, choices)]
@@ -170,22 +214,28 @@ def _asked(piece, folder, choices):
         # A solution at each odd place: space for the first, nothing for the others.
         label = "Your answer" if is_text else "Your code"
         blocks[1::2] = [Markup()] * (len(blocks) // 2)
-        if piece.is_answer:
+        if piece.is_answer and piece.is_found:
+            blocks[1] = _space(piece, FOUND, lesson.SYMPTOMS)
+        elif piece.is_answer:
             blocks[1] = _space(piece, label)
     if is_text and piece.lines and "**Predict" in piece.source:
         blocks.append(_space(piece, PREDICTION, choices))
-    overleaf = [OVERLEAF] if piece.overleaf else []
-    return overleaf + blocks + _printed(open_outputs(piece.cell))
+    return blocks + _printed(open_outputs(piece.cell))
 
 
-def _worked(piece, folder):
-    """Return the blocks of a piece on a sheet with solutions."""
-    blocks = _shown(piece, folder)
+def _worked(piece, folder, points):
+    """Return the blocks of a piece on a sheet with solutions. Nothing is folded."""
+    source = piece.source.replace("<details>", "<details open>")
+    blocks = _shown(piece._replace(source=source), folder)
     label = "Prediction" if piece.is_prediction else "Solution"
     solution = Markup('<div class="solution"><p class="label">{}</p>{}</div>')
     blocks[1::2] = [solution.format(label, block) for block in blocks[1::2]]
     if piece.is_prediction:
         return blocks[1::2]
+    if piece.is_answer and piece.cell.cell_type == "markdown" and points:
+        lines = "\n".join("- " + line.removeprefix("1: ") for line in points)
+        rubric = '<div class="rubric"><p class="label">A point for each</p>{}</div>'
+        blocks.append(Markup(rubric).format(html_of.text(lines, folder=folder)))
     return blocks + _printed(piece.cell.get("outputs", []))
 
 

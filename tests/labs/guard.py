@@ -79,6 +79,7 @@ ARROWS = {
         "execute_notebook": {"nbclient"},
         "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
         | {"nbconvert", "nbformat", "nbgrader", "numpy", "playwright", "pygments"}
+        | {"pypdfium2"}
         | {"labchecks", "teaching.formulas", "teaching.hunt", "teaching.labs"}
         | {"teaching.lesson"},
         "site": {"bs4", "jinja2", "labhelpers", "markupsafe", "math_core", "pdoc"}

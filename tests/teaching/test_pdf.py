@@ -26,7 +26,7 @@ SHEETS = [
 MILLIMETRES = {"A4": (210, 297), "Letter": (215.9, 279.4)}
 POINTS = 72 / 25.4
 OURS = {"STIXGeneral", "STIXTwoMath", "DejaVuSansMono"}
-FEWEST, MOST = 9, 20
+FEWEST, MOST = 9, 26
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,6 @@ def body_of(page):
     soup = BeautifulSoup(re.sub('base64,[^"]{200,}', "", page), "html.parser")
     for formula in soup.select("math"):
         formula.replace_with(" ")
-    for hidden in soup.select(".space + .turn p"):
-        hidden.decompose()
     return soup.body
 
 
@@ -149,21 +147,31 @@ def test_fonts_are_embedded_and_ours(printed, name, paper):
     assert all(found.values())
 
 
-def torn(page, document):
-    """Return the exercises that do not stand, whole, on one page."""
-    texts = ["".join(re.findall(r"[^\W_]+", text)) for text in text_of(document)]
-    found = []
-    for section in body_of(page).select(".exercise"):
-        parts = re.findall(r"[^\W_]+", section.get_text(" "))
-        first, last = "".join(parts[:5]), "".join(parts[-2:])
-        on = [text.split(first)[1] for text in texts if first in text]
-        if len(on) != 1 or last not in on[0]:
-            found.append(" ".join(parts[:3]))
+def pages_of(page, document):
+    """Return [(text of a sheet, its page)], in order, found in the PDF."""
+    texts = [letters(text) for text in text_of(document)]
+    ends, printed = np.cumsum([len(text) for text in texts]), "".join(texts)
+    found, at = [], 0
+    for text in body_of(page).find_all(string=True):
+        if wanted := letters(text):
+            at = printed.index(wanted, at) + len(wanted)
+            found.append((text, 1 + int(np.searchsorted(ends, at))))
     return found
 
 
+def torn(page, document):
+    """Return what is asked but does not stand, with its space, on one page."""
+    found = {}
+    for text, number in pages_of(page, document):
+        if section := text.find_parent("section"):
+            found.setdefault(section.find(["h2", "h3", "p"]).get_text(), set()).add(
+                number
+            )
+    return [head for head, numbers in found.items() if len(numbers) > 1]
+
+
 @pytest.mark.parametrize(("name", "paper"), SHEETS)
-def test_exercises_stand_on_one_page(printed, pages, name, paper):
+def test_what_is_asked_stands_on_one_page(printed, pages, name, paper):
     assert torn(pages[f"{name}.html"], printed(name, paper)) == []
 
 
@@ -183,22 +191,79 @@ def test_it_is_tagged_and_has_an_outline(printed, pages, name):
     assert titles[0] == headings[0].get_text()
 
 
+def shown(page, document):
+    """Return the results that one sees while one reads what they answer.
+
+    Pages 2 and 3 face each other, 4 and 5, and so on.
+    """
+    result, asked = [], []
+    turned = False
+    for text, number in pages_of(page, document):
+        if turned:
+            seen = {number, number - 1} if number % 2 else {number, number + 1}
+            result += [text] if seen & set(asked) else []
+            asked, turned = [], False
+        if text.find_parent(class_=["exercise", "prediction"]):
+            asked.append(number)
+        turned = "turn" in text.parent.get("class", [])
+    return result
+
+
+STUDENTS = [(name, paper) for name, paper in SHEETS if name.endswith("student")]
+
+
+@pytest.mark.parametrize(("name", "paper"), STUDENTS)
+def test_no_result_faces_what_it_answers(printed, pages, name, paper):
+    assert shown(pages[f"{name}.html"], printed(name, paper)) == []
+
+
+def test_a_result_that_faces_its_question_would_be_seen(chromium, pages, monkeypatch):
+    monkeypatch.setattr(pdf, "_facing", lambda pages: [])
+    page = pages["03_student.html"]
+    document = pypdfium2.PdfDocument(pdf.print_page(chromium, page))
+    assert len(shown(page, document)) > 2
+    page = page.replace("break-after: page", "")
+    document = pypdfium2.PdfDocument(pdf.print_page(chromium, page))
+    assert len(shown(page, document)) == 7
+
+
+@pytest.mark.parametrize(("name", "paper"), STUDENTS)
+def test_no_page_is_empty_or_ruled_alone(printed, name, paper):
+    assert [len(letters(t)) > 40 for t in text_of(printed(name, paper))].count(0) == 0
+
+
+def lab_that_asks(*, before, lines):
+    """Return a sheet: so many paragraphs, then a prediction and its result."""
+    cells = [new_markdown_cell("# A lab\n\n## First\n\n" + "Text.\n\n" * before)]
+    for text, tag in (("**Predict.** Up?", f"lines-{lines}"), ("Yes.", "overleaf")):
+        cells.append(new_markdown_cell(text, metadata={"tags": [tag]}))
+    return sheets.sheet(new_notebook(cells=cells))
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"), [(1, 1), (43, 3), (60, 3), (100, 3), (130, 5)]
+)
+def test_a_question_moves_on_where_its_result_would_face_it(chromium, before, asked):
+    page = lab_that_asks(before=before, lines=3)
+    document = pypdfium2.PdfDocument(pdf.print_page(chromium, page))
+    texts = text_of(document)
+    assert [i for i, t in enumerate(texts, 1) if "Up?" in t] == [asked]
+    assert "Yes." in texts[asked]
+    assert len(texts) == asked + 1
+
+
 def ruled(page):
-    """Return how many grey lines cross the lower half of a page."""
-    grey = page.render(scale=4, grayscale=True).to_numpy().squeeze()
-    rows = (grey[len(grey) // 2 :] < 240).mean(axis=1) > 0.7
+    """Return how many grey lines cross a page."""
+    grey = page.render(scale=8, grayscale=True).to_numpy().squeeze().astype(int)
+    rows = (abs(grey - 0x99) < 4).mean(axis=1) > 0.7
     return int((np.diff(rows.astype(int)) == 1).sum())
 
 
-def test_the_space_before_a_break_is_ruled(chromium):
-    turn = '<div class="turn"><p>Answer</p></div>'
-    lab = new_notebook(cells=[new_markdown_cell("# A lab")])
-    page = sheets.sheet(lab).replace("</main>", f"{turn}<p>after</p></main>")
+@pytest.mark.parametrize("lines", [1, 7, 30])
+def test_space_has_the_lines_that_its_tag_says(chromium, lines):
+    page = lab_that_asks(before=1, lines=lines)
     document = pypdfium2.PdfDocument(pdf.print_page(chromium, page))
-    assert len(document) == 2
-    assert ruled(document[0]) > 15
-    assert ruled(document[1]) == 0
-    assert "after" in text_of(document)[1]
+    assert [ruled(each) for each in document] == [lines, 0]
 
 
 def test_paper_that_is_not_known_is_refused(chromium):
