@@ -28,6 +28,7 @@ HOW_TO_VOTE = re.compile(r"\s*Put your letter between.*", re.S)
 # Words in bold that are no term: "Answer.", "not", and whole phrases.
 TERM = re.compile(r"\*\*([^*\n]+?)\*\*")
 SHORTEST_TERM, MOST_WORDS = 4, 3
+CONTRAST = re.compile(r"\*\*, not ")  # bold to tell two things apart: none is defined
 # Paragraphs, and in them sentences. A formula on lines of its own ends none.
 PARAGRAPH = re.compile(r"(?<![:,$])\n\n(?!\$)|(?<=\$\$)\n\n(?=[A-Z*])|\n(?=- )")
 SENTENCE = re.compile(r"(?<=\.\*\*)\s+|(?<=[.!?])\s+(?=[A-Z\"“*`$(\\])")
@@ -170,7 +171,7 @@ def lines(lab, ways):
         elif not isinstance(part, Text):
             clocks = [_clock([w.spans[i]] if i in w.spans else []) for w in ways]
             if isinstance(part, Vote):
-                name, about = part.name or "Predict", ""
+                name, about = part.name, ""
             else:
                 name, about = part.name, part.stars
             kind = "vote" if isinstance(part, Vote) else "task"
@@ -298,8 +299,8 @@ def glossary(notebook):
         if cell.cell_type != "markdown" or cell.metadata.get("nbgrader"):
             continue
         for sentence, told in _sentences(cell.source):
-            terms = [t for t in TERM.findall(sentence) if _is_term(t)]
-            terms = [t for t in terms if t.lower() not in found]
+            terms = [] if CONTRAST.search(sentence) else TERM.findall(sentence)
+            terms = [t for t in terms if _is_term(t) and t.lower() not in found]
             found |= {t.lower(): (t, told) for t in terms}
     together = {}
     for term, sentence in found.values():
@@ -321,7 +322,7 @@ def _is_term(text):
     return (
         len(text) >= SHORTEST_TERM
         and len(text.split()) <= MOST_WORDS
-        and not text.endswith((".", "?", ":"))
+        and not re.search(r"[.?:\d]$", text)  # "rank 1" is a case of a term
     )
 
 
@@ -343,6 +344,7 @@ def _environment():
     environment.filters |= {"ask": _asked, "vote": lambda t: HOW_TO_VOTE.sub("", t)}
     environment.filters |= {
         "numbered": _numbered_code,
+        "plain": html_of.plain,
         "zip": zip,
         "css": sheets.css_string,
     }

@@ -32,13 +32,17 @@ class Text(NamedTuple):
 
 
 class Vote(NamedTuple):
-    """A prediction: ``key`` is what the checks call it, "" where nothing is noted."""
+    """A prediction: ``key`` is what the checks call it, "" where nothing is noted.
+
+    Without a heading of its own, its name is its last question.
+    """
 
     section: str
     name: str
     question: str
     key: str = ""
     after: str = ""  # what the text then says of the outcome
+    shown: str = ""  # what the next cell printed
     minutes: int = VOTE
 
 
@@ -149,10 +153,22 @@ def _parts(notebook):
             parts[-1] = parts[-1]._replace(cells=(*parts[-1].cells, cell))
         elif sealed := SEALED.search(cell.source):
             parts[-1] = parts[-1]._replace(key=sealed[1])
+        elif isinstance(parts[-1], Vote) and not parts[-1].shown:
+            parts[-1] = parts[-1]._replace(shown=_printed(cell))
         if grader.get("grade"):
             parts[-1] = parts[-1]._replace(points=grader["points"])
             is_asked = False
     return parts
+
+
+def _printed(cell):
+    """Return what a cell has printed, its tables too, as text; of a figure, nothing."""
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.get("outputs", [])
+        if "image/png" not in output.get("data", {})
+    ]
+    return "\n".join(text.strip("\n") for text in texts if text)
 
 
 def _read(parts, section, source, tells):
@@ -174,7 +190,9 @@ def _read(parts, section, source, tells):
         new = [Text(section, "", words)]
     if asked := QUESTION.search(source):
         title = re.search(r"^### (Predict: .+)", source, re.M)
-        new.append(Vote(section, title[1] if title else "", asked[1]))
+        last = re.split(r"(?<=[.?!])\s+", asked[1])[-1]
+        name = title[1] if title else f"Predict: {last[0].lower()}{last[1:]}"
+        new.append(Vote(section, name, asked[1]))
     return new
 
 

@@ -91,6 +91,17 @@ def test_a_lab_is_cut_into_its_parts():
     assert lab.votes[0].after == "It is up."
 
 
+def test_a_vote_without_a_heading_has_the_name_of_its_question_and_what_came_out():
+    notebook = WORKED["04_ab_autoencoder"]
+    (vote,) = [vote for vote in outline(notebook).votes if "0.00265" in vote.name]
+    assert vote.name.startswith("Predict: how must the place where 0.00265 ended")
+    (text,) = [i for i, c in enumerate(notebook.cells) if vote.question in c.source]
+    printed = notebook.cells[text + 1].outputs[0].text
+    assert "stable" in vote.shown
+    assert vote.shown.startswith(printed.strip())
+    assert dense(printed) in dense(text_of("04_ab_autoencoder.html"))
+
+
 def test_a_section_that_is_cut_keeps_its_exercises():
     lab = lab_of("## One\n\nsome words", PREDICT, TASK, "## Two\n\nmore")
     spans = timed(lab, cut=["One"])
@@ -184,6 +195,8 @@ def test_a_glossary_has_terms_and_no_phrases():
     found = dict(guide.glossary(WORKED["03_mlp_iris"]))
     assert found["softmax"].startswith("The **softmax** turns a row $z$")
     assert "weights, biases" in found
+    assert "variance, single number" not in found  # bold, and not defined
+    assert "rank 1" not in dict(guide.glossary(WORKED["01_factorisation"]))
     told = " ".join(found)
     assert "Predict" not in told
     assert "Answer" not in told
