@@ -1,10 +1,13 @@
 """A teacher's file of a lab is read whole, or refused, and fits its lab."""
 
+import re
+
 import pytest
 
 from teaching import labs, lesson
 from teaching.handing_out import guide
 from teaching.handing_out.outline import outline
+from tests import ROOT
 
 OUTLINES = {labs.number(name): outline(lab) for name, lab in labs.read().items()}
 WRITTEN = [path.stem for path in sorted(lesson.LESSONS.glob("*.toml"))]
@@ -162,3 +165,16 @@ def test_what_does_not_fit_is_seen(change, said):
 def test_what_is_of_another_kind_is_refused_by_name(tmp_path, text, said):
     with pytest.raises(ValueError, match=rf"^lessons/03\.toml: {said}"):
         read(tmp_path, text)
+
+
+def test_the_weeks_of_a_course_fit_and_leave_five_minutes():
+    text = (ROOT / "docs" / "plan-a-course.md").read_text(encoding="utf-8")
+    weeks = re.findall(r"^\| \d \| (.+) \| (\d+) \| .+ \|$", text, re.M)
+    assert len(weeks) == 5
+    for said, stated in weeks:
+        (lab,) = [OUTLINES[number] for number in re.findall(r"lab (\d\d)", said)]
+        left_out = re.findall(r"Exercise \d\.\d\w?", said)
+        cut = [task.minutes for task in lab.tasks if task.name in left_out]
+        assert len(cut) == len(left_out)
+        besides = sum(map(int, re.findall(r"\((\d+)\)", said)))
+        assert int(stated) == lab.minutes - sum(cut) + besides <= 85, said
