@@ -560,7 +560,7 @@ SYMPTOMS = {
     ),
     "d": lambda wrong, right: (
         all(all(_right(wrong, right, steps)[:2]) for steps in (1, 2, 5))
-        and not _right(wrong, right, 5)[2]
+        and not any(_right(wrong, right, steps)[2] for steps in (2, 5))
     ),
 }
 EXERCISES = [LOSS, TRAIN, BEST, RATE, ENCODER]
