@@ -23,7 +23,7 @@ WHEELS_ARGS ?=
 AS_STORED := TQDM_DISABLE=1 LAB_VIEW=static CIFAR10_DIR=none AUTOGRAD_LABS_ROOM=
 
 .PHONY: test quick shake matrix render gallery lint bench mutants handouts site grade
-.PHONY: class hub return room release wheels
+.PHONY: room return class hub release wheels
 
 # One worker a core, each with one thread, and whole files, the longest first.
 PYTEST := OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest
