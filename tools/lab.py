@@ -26,9 +26,7 @@ TIME = re.compile(r"\*\*Time\.\*\* (\d+) minutes to read,\D*(\d+)")
 REFUTES = re.compile(r"^\*\*It refutes\.\*\* (.+)$", re.MULTILINE)
 EXERCISE = re.compile(r"\bExercise (\d+\.\d+[a-z]?) · \d+ min")
 # That a bug was found is half of an exercise.
-RIGHT = re.compile(
-    r"^Exercise (\d+\.\d+[a-z]?), (?!bug_found)\w+: right", re.MULTILINE
-)
+RIGHT = re.compile(r"^Exercise (\d+\.\d+[a-z]?), (?!bug_found)\w+: right", re.MULTILINE)
 COLUMNS = "lab", "minutes: read + exercises", "it refutes", "right so far", "go on with"
 
 
