@@ -6,7 +6,7 @@ import zipfile
 
 import nbformat
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from teaching.marking import restore_cells, submissions
 from tests.teaching import made_up_class as made
@@ -521,3 +521,53 @@ def test_no_link_is_taken_for_a_platforms_table(tmp_path, copies):
     (tmp_path / "class/b.csv").symlink_to(table)
     assert submissions.tables(tmp_path / "class") == {}
     assert len(submissions.read(tmp_path / "class", copies)) == 2
+
+
+def test_cells_of_a_students_own_have_names_that_stay():
+    notebook = made.filled(LAB)
+    notebook.cells.insert(3, new_markdown_cell("Mine"))
+    notebook.cells.append(new_markdown_cell("Mine, too"))
+    first, second = (mended(notebook)[0] for _ in range(2))
+    assert first == second
+    own = [cell.id for cell in first.cells if cell.source.startswith("Mine")]
+    assert own == ["own-3", f"own-{len(first.cells) - 1}"]
+
+
+def test_code_is_no_written_answer():
+    notebook = made.without(made.filled(WRITTEN), "zero-answer")
+    notebook.cells.append(new_code_cell("print('no answer')"))
+    source, is_none, notes = written(made.text(notebook))
+    assert is_none
+    assert notes == ["deleted cells, put back: zero-answer"]
+
+
+@pytest.mark.parametrize("texts", [["", "1"], ["1", "2"], ["2", "1", ""]])
+def test_of_copied_answers_the_last_that_was_written_counts(texts):
+    notebook = made.empty(LAB)
+    at = made.at(notebook, "split-solution")
+    stub = notebook.cells.pop(at)
+    for number, text in enumerate(texts):
+        again = stub.copy()
+        again.id, again.source = f"copy-{number}", text or stub.source
+        notebook.cells.insert(at + number, again)
+    result, notes = mended(notebook)
+    (answer,) = [c.source for c in result.cells if c.id == "split-solution"]
+    assert answer == list(filter(None, texts))[-1]
+    assert notes == ["copied cells: split-solution"]
+
+
+def test_a_file_of_the_labs_name_needs_no_note(tmp_path, copies):
+    files = {f"a/{LAB}.ipynb": made.text(made.filled(LAB))}
+    files["b/renamed.ipynb"] = files[f"a/{LAB}.ipynb"]
+    files[f"c/{LAB}.ipynb"] = made.broken(LAB)
+    students = read(tmp_path, files, copies)
+    assert students["a"].notes == []
+    assert students["b"].notes == [f"renamed.ipynb: taken for {LAB}, by its cells"]
+    assert students["c"].notes == [f"{LAB}.ipynb: not a notebook: broken JSON"]
+
+
+def test_of_broken_copies_one_is_marked_and_each_is_noted(tmp_path, copies):
+    files = {f"a/{LAB}.ipynb": made.broken(LAB), f"a/{LAB} (1).ipynb": b"[]"}
+    [student] = read(tmp_path, files, copies).values()
+    assert len(student.files[LAB]) == 1
+    assert len(student.notes) == 2
