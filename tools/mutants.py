@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = "labhelpers", "labchecks", "teaching"
 # What the labs say, most of it by oracles, is slow; a class in kernels takes minutes.
 LEFT_OUT = {"test_facts.py", "test_mark_class.py", "test_run_notebook.py"}
-LEFT_OUT |= {"test_kernels.py", "test_pdf.py"}
+LEFT_OUT |= {"test_kernels.py", "test_pdf.py", "test_workers.py"}
 HELD_BY_THOSE = re.compile(
     "teaching/(handing_out/pdf"
     "|marking/(clock|kernels|mark_class|run_notebook|walls|warm|workers))"
