@@ -414,3 +414,32 @@ def test_the_doctor_knows_the_checksum_of_the_data():
     from tools import doctor
 
     assert hashlib.sha256(FILES["data/iris.csv"]).hexdigest() == doctor.IRIS
+
+
+def test_what_became_of_each_file_is_told(capsys):
+    outcome = careful_writing.Outcome(
+        written=["a"],
+        same=["b"],
+        left=["c/d"],
+        kept={"e": "e.kept-1"},
+        failed={"f": "no space"},
+        removed=["g"],
+    )
+    folder = Path("out")
+    told = [
+        f"NOT BUILT  {folder / 'f'}: no space",
+        f"built      {folder / 'e'}  (the changed one is now {folder / 'e.kept-1'})",
+        f"  {folder / 'c/d'}",
+        "To build these anew, too: make again",
+    ]
+    files = [
+        f"built      {folder / 'a'}",
+        f"unchanged  {folder / 'b'}",
+        f"removed    {folder / 'g'}",
+    ]
+    careful_writing.report(folder, outcome, again="make again")
+    assert set(told + files) <= set(capsys.readouterr().out.splitlines())
+    careful_writing.report(folder, outcome, again="make again", brief=True)
+    said = capsys.readouterr().out.splitlines()
+    assert {*told, "built: 1, unchanged: 1, removed: 1"} <= set(said)
+    assert not set(files) & set(said)
