@@ -38,7 +38,7 @@ LEFT_OUT = {"test_facts.py", "test_mark_class.py", "test_run_notebook.py"}
 LEFT_OUT |= {"test_kernels.py", "test_pdf.py", "test_workers.py"}
 HELD_BY_THOSE = re.compile(
     "teaching/(handing_out/pdf"
-    "|marking/(clock|kernels|mark_class|run_notebook|walls|warm|workers))"
+    "|marking/(cell_client|clock|kernels|mark_class|run_notebook|walls|warm|workers))"
 )
 # Bits of floats, and `is` for `==`, say nothing: any test notices, or none can.
 DULL = re.compile(
