@@ -164,7 +164,7 @@ def test_a_solution_that_leaks_stops_the_build(few_rooms):
     secret = "step = gradient / (curvature + 1e-9)"
     leak = new_markdown_cell(f"You may want `{secret}`.", id="leak")
     with pytest.raises(ValueError, match="holds a line of a solution"):
-        build.files({"01_lab": lab_of(answer(secret), leak)})
+        build.files({"99_lab": lab_of(answer(secret), leak)})
 
 
 def test_a_site_that_is_too_large_is_refused(built):
@@ -355,7 +355,8 @@ def test_the_reference_has_what_is_public_and_nothing_else(built):
 
 
 def test_the_same_labs_give_the_same_site(few_rooms):
-    few = {LAB: lab_of(*LABS[LAB].cells[1:20])}  # without links to other labs
+    # Without links to other labs, and of a lab without a lesson.
+    few = {"99_lab": lab_of(*LABS[LAB].cells[1:20])}
     assert build.files(few) == build.files(few)
 
 
