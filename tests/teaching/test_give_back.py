@@ -514,7 +514,50 @@ def test_two_with_one_name_in_a_bug_hunt_are_noted():
     marks["f", LAB] = mark_class.Mark(None, {}, [], 0.0, "failed")
     notes = gradebook.same_names(students, marks)
     assert {name for name, _ in notes} == {"a", "b", "g", "h"}
-    assert notes["a", LAB].endswith("Student b")
+    assert notes["a", LAB].endswith(", as that of Student b")
+    assert notes["b", LAB].endswith(", as that of Student a")
+
+
+def test_the_sums_of_a_row_are_those_of_its_labs_and_what_is_missing_is_told(course):
+    give_back.write(course, unmarked=True)
+    names = {"Kim Lee_1": 1, "Kim Lee_2": 2, "李 雷_3": 4, "'=Eve_4": 3}
+    for row in rows_of(course / "points.csv"):
+        got = [float(row[name]) for name in ("points", "to be marked", "out of")]
+        assert got == [points_of(names[row["student"]]), 2, sum(MOST.values())]
+        assert row["note"].split("; ")[-1] == "00: not handed in"
+
+
+def test_canvas_finds_feedback_by_the_file_that_was_handed_in_not_by_one_within():
+    files = [
+        submissions.File(f"smithanna_4711_{number}_work.zip/mine/{LAB}.ipynb", *rest)
+        for number, *rest in [(900, LAB, [], ""), (899, LAB, [], "")]
+    ]
+    who = whose.Who("canvas", "smithanna", "4711")
+    student = submissions.Student("x", "smithanna_4711", {LAB: files}, [], who)
+    path = give_back._name_in_zip(student, LAB, "canvas")
+    assert path == "smithanna_4711_900_work.html"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "want"),
+    [
+        (f"kim_7_8_{LAB}.ipynb", "file", whose.Who("canvas", "kim", "7")),
+        (f"kim_7_{LAB}.ipynb", "file", None),  # 02 is the lab's
+        (f"kim_{LAB}.ipynb", "file", None),
+        ("kim.ipynb", "file", None),
+        (f"kim_7_8_{LAB}", "folder", None),
+    ],
+)
+def test_digits_of_a_labs_name_are_no_students_number(name, kind, want):
+    assert whose.numbered(name, kind, [LAB]) == want
+
+
+def test_names_are_alike_whatever_their_accents_and_order_and_no_others_are():
+    jose, muller, miller = (
+        whose.alike(whose.Who("file", name))
+        for name in ("José Müller", "muller_JOSE 7", "Jose Miller")
+    )
+    assert jose == muller != miller
 
 
 # --- Tables of platforms --------------------------------------------------------------

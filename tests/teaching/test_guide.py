@@ -14,7 +14,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from labchecks.student import Hint
 from teaching import labs, lesson
-from teaching.handing_out import guide, handouts, leaks, pdf, students_zip
+from teaching.handing_out import fonts, guide, handouts, leaks, pdf, students_zip
 from teaching.handing_out.outline import Task, Text, Vote, outline, timed
 from teaching.handing_out.student_copy import student_copies
 from tests import ROOT
@@ -287,6 +287,12 @@ def test_students_get_nothing_of_it():
 
 
 # --- As pages ------------------------------------------------------------------------
+
+
+def test_each_page_brings_its_fonts():
+    for page in pages().values():
+        assert page.count("@font-face") == len(fonts.FACES)
+        assert "/* fonts */" not in page
 
 
 @pytest.fixture

@@ -320,6 +320,22 @@ def test_what_only_the_teacher_has_is_secret(name):
         assert wrong & set(lines) or is_open or not bug.held, bug
 
 
+def test_what_is_just_long_enough_is_secret(monkeypatch):
+    """Lines of a solution and of a bug from 12 characters on, sentences from 30."""
+    code = "def f(x):\n    y = 12345678\n    z = 1234567\n    return x + y"
+    cell = graded(f"{BEGIN}\n{code}\n{END}")
+    bugs = [("x + y", "x - y"), ("12345678", "1234567")]
+    bugs = tuple(lesson.Bug(*each, "a", "Short.", held=True) for each in bugs)
+    told = lesson.Lesson(
+        expect=(lesson.Expect("Why?", f"{'a' * 29}. {'b' * 28}."),),
+        hunt=lesson.Hunt("answer-here", ("1", "2", "3", "4"), bugs),
+    )
+    monkeypatch.setattr(lesson, "read", lambda number: told)
+    lines = leaks.secrets({"09_new": new_notebook(cells=[cell])}, "")
+    code = {"y = 12345678", "return x + y", "return x - y"}
+    assert set(lines) == code | {"a" * 29 + "."}
+
+
 def test_a_bug_that_stays_with_the_teacher_stops_the_build(monkeypatch):
     (held, *_) = [bug for bug in lesson.read("03").hunt.bugs if bug.held]
     original, spoil = students_zip.contents, {}
