@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from labchecks import predictions
 from teaching import labs
-from teaching.handing_out import cards, handouts, pdf
+from teaching.handing_out import cards, fonts, handouts, pdf
 
 MILLIMETRES = {"A4": (210, 297), "Letter": (215.9, 279.4)}
 POINTS = 72 / 25.4
@@ -39,6 +39,7 @@ def test_the_page_needs_nothing_from_outside():
     assert [tag.get_text() for tag in soup.select("main p")] == list(cards.LETTERS)
     assert not soup.select("script, link, img, iframe")
     assert not re.search(r"https?:|url\((?!\"data:)", page)
+    assert page.count("@font-face") == len(fonts.FACES)
     assert soup.html["lang"] == "en-GB"
     assert page == cards.page()
 

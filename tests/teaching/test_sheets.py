@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
@@ -483,6 +484,27 @@ def test_the_fonts_have_every_character(pages, lab, kind):
     held = frozenset().union(*(fonts.covered(*face) for face in fonts.FACES.values()))
     missing = {c for c in text_of(pages[f"{lab}_{kind}.html"]) if ord(c) not in held}
     assert {c for c in missing if c.isprintable()} == set()
+
+
+def test_formulas_have_the_letters_that_a_browser_slants_and_no_others():
+    """They are not in the page: a browser draws 𝑥 for x, and the root of <msqrt>."""
+    text = "Αxhπ"
+    held = dict(re.findall('"(Sheet .+?)".*?normal.*?base64,(.+?)"', fonts.css(text)))
+    held = {
+        family: TTFont(io.BytesIO(base64.b64decode(data))).getBestCmap()
+        for family, data in held.items()
+    }
+    assert set(map(chr, held["Sheet Math"])) == {*text, *"𝛢𝑥ℎ𝜋𝜛√"}
+    assert ord("𝑥") not in held["Sheet Text"]
+
+
+def test_of_a_tables_attributes_only_spans_stay():
+    html = (
+        '<table style="a"><tr class="b"><td colspan="2" style="c">1</td></tr></table>'
+    )
+    soup = BeautifulSoup(html_of.tidied(html), "html.parser")
+    assert [tag.attrs for tag in soup.table.find_all()] == [{}, {"colspan": "2"}]
+    assert soup.table.attrs == {}
 
 
 # --- In a real browser ---------------------------------------------------------------
