@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from teaching import labs, lesson
+from labchecks import hunts
+from teaching import hunt, labs, lesson
 from teaching.handing_out import guide
 from teaching.handing_out.outline import outline
 from tests import ROOT
@@ -178,3 +180,51 @@ def test_the_weeks_of_a_course_fit_and_leave_five_minutes():
         assert len(cut) == len(left_out)
         besides = sum(map(int, re.findall(r"\((\d+)\)", said)))
         assert int(stated) == lab.minutes - sum(cut) + besides <= 85, said
+
+
+# --- The bugs of its hunt ------------------------------------------------------------
+
+CODE = "def f(x):\n    y = x + 1\n    return y"
+HELD = lesson.Bug("x + 1", "x - 1", "b", "It is less.", held=True)
+OPEN = lesson.Bug("return y", "return x", "a", "It is x.")
+FOUR = ("one", "two", "three", "four")
+
+
+def pool_of(*bugs, cell="here", **kwargs):
+    solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION\n"
+    source = solution.format("line = 2") + solution.format(f"g = 1\n{CODE}\n")
+    lab = new_notebook(cells=[new_code_cell(source, id="here")])
+    return hunt.pool(lab, lesson.Hunt(cell, FOUR, bugs), **kwargs)
+
+
+def test_a_pool_has_the_open_bugs_or_those_held_back():
+    made = pool_of(HELD, OPEN)
+    opened = hunts.Bug(3, "    return x", "a", "It is x.")
+    assert made == hunts.Pool(CODE, list(FOUR), [opened])
+    held = hunts.Bug(2, "    y = x - 1", "b", "It is less.")
+    assert pool_of(HELD, OPEN, held=True).bugs == [held]
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+def test_what_is_sealed_for_students_are_the_open_bugs_of_their_lab(number):
+    plan = lesson.read(number).hunt
+    if plan:
+        hunted, _ = hunts.bug_hunt("9.1", hunt.sealed(number))
+        reasons = [bug.why for bug in hunted.pool.bugs]
+        assert reasons == [bug.why for bug in plan.bugs if not bug.held]
+
+
+@pytest.mark.parametrize("old", ["x + 2", "x"])
+def test_what_a_bug_changes_is_in_the_function_once(old):
+    with pytest.raises(ValueError, match=re.escape(f"function once, got '{old}'")):
+        pool_of(OPEN._replace(old=old))
+
+
+def test_a_hunt_without_a_function_or_a_lab_without_a_hunt_is_named(monkeypatch):
+    with pytest.raises(ValueError, match="cell 'there' must have a solution"):
+        pool_of(OPEN, cell="there")
+    with pytest.raises(ValueError, match="a \\[hunt\\] in its lesson, got '99'"):
+        hunt.sealed("99")
+    monkeypatch.setattr(lesson, "read", lambda number: lesson.Lesson())
+    with pytest.raises(ValueError, match="got '03'"):
+        hunt.sealed("03")
