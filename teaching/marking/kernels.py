@@ -48,7 +48,7 @@ COPIED = ["labhelpers/*.py", "labchecks/*.py", "data/*.csv", "teaching/__init__.
 NEEDED = "__init__", "answering", "values", "walls", "warm", "watched_values"
 COPIED += [f"teaching/marking/{name}.py" for name in NEEDED]
 # What of the environment they get.
-KEPT = r"LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|DYLD_\w+|HOME|MPLCONFIGDIR|SYSTEMROOT"
+KEPT = r"LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|DYLD_\w+|HOME|SYSTEMROOT"
 KEPT += r"|TEMP|TMP|TQDM_DISABLE|LAB_VIEW|CIFAR10_DIR"
 KEPT += r"|(OMP|MKL|GOMP|KMP|OPENBLAS|MALLOC|ATEN|ONEDNN|TORCH)_\w+"
 START = """
@@ -201,6 +201,16 @@ def _copy():
     return copy
 
 
+def _fonts(copy):
+    """Return a folder in the copy with the lists of fonts that matplotlib has made."""
+    folder = copy / "matplotlib"
+    folder.mkdir()
+    if known := os.environ.get("MPLCONFIGDIR"):
+        for path in Path(known).glob("fontlist-*.json"):
+            shutil.copyfile(path, folder / path.name)
+    return str(folder)
+
+
 def _path(copy):
     """Return the path for modules: the copy, Python, and what is installed."""
     libraries = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
@@ -230,6 +240,7 @@ class _Warm:
 
     def __init__(self):
         copy, environment = _copy(), _environment()
+        environment["MPLCONFIGDIR"] = _fonts(copy)
         data = [environment.get("CIFAR10_DIR", "none")]
         self.requests, theirs = socket.socketpair()
         number = theirs.fileno()
