@@ -18,7 +18,7 @@ class CellClient(NotebookClient):
     def begin(self, deadline, timeout):
         """Give the next cell so long by the clock, and by the time of day."""
         self.deadline, self.timeout = deadline, int(timeout) + 1
-        self.written, self.interrupted = 0, False
+        self.written, self.stopping = 0, None
 
     async def async_execute_cell(self, *args, **kwargs):
         watcher = asyncio.create_task(self._watch())
@@ -26,6 +26,8 @@ class CellClient(NotebookClient):
             return await super().async_execute_cell(*args, **kwargs)
         finally:
             watcher.cancel()
+            if self.stopping:  # here, so that it stops no later cell
+                await self.stopping
 
     execute_cell = run_sync(async_execute_cell)
 
@@ -39,7 +41,6 @@ class CellClient(NotebookClient):
         self.written += len(str(msg["content"]))
         if self.written <= self.most:
             return super().process_message(msg, cell, cell_index)
-        if not self.interrupted:
-            self.interrupted = True
-            asyncio.get_running_loop().create_task(self.km.interrupt_kernel())
+        if not self.stopping:
+            self.stopping = asyncio.ensure_future(self.km.interrupt_kernel())
         return None

@@ -296,7 +296,8 @@ class _Child:
             for line in lines:
                 self.told |= json.loads(line)
             if not more:
-                self.told = {"pid": None, "exit": -signal.SIGKILL} | self.told
+                gone = {"pid": None, "exit": -signal.SIGKILL, "passed": True}
+                self.told = gone | self.told
 
     def poll(self):
         self._listen("exit", timeout=0)
@@ -307,8 +308,11 @@ class _Child:
         return self.told["exit"]
 
     def send_signal(self, number):
+        """Have a signal passed on, and wait for that: it meets no later cell."""
+        self.told.pop("passed", None)
         with contextlib.suppress(OSError):
             self.channel.sendall(bytes([number]))
+            self._listen("passed", timeout=10)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)

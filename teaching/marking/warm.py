@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -142,12 +143,13 @@ def _keep(channel, request, another, data):
         ready, *_ = select.select([channel, woken], [], [], 1.0)
         if woken in ready:
             woken.recv(100)
-        numbers = channel.recv(100) if channel in ready else b"\0"
+        numbers = _received(channel) if channel in ready else b"\0"
         if not numbers or signal.SIGKILL in numbers:
             break
         for number in filter(None, numbers):
             with contextlib.suppress(OSError):
                 os.killpg(kernel, number)
+            _tell(channel, passed=True)
         why = _excess(me, base + 1.5 * request.get("memory", 0))
         _tell(channel, used=_used(me))
     _end_all(own, me, kernel)
@@ -167,6 +169,14 @@ def _wake_for_children():
 def _tell(channel, **what):
     with contextlib.suppress(OSError):
         channel.sendall(json.dumps(what).encode() + b"\n")
+
+
+def _received(channel):
+    """Return what has come, or b"" if nobody is at the other end any more."""
+    try:
+        return channel.recv(100)
+    except ConnectionError:
+        return b""
 
 
 def _exit_code(kernel):
@@ -246,6 +256,7 @@ def _begin(channel, request, user, data, own, closed):
     os.setsid()
     os.chdir(folder)
     os.environ |= dict.fromkeys(HOMES, folder)
+    tempfile.tempdir = folder  # it was found before, elsewhere
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)

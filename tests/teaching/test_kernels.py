@@ -1,18 +1,27 @@
 """What notebooks try that were written to harm: reading, writing, reaching, staying."""
 
+import asyncio
+import math
 import os
 import resource
+import signal
 import socket
 import sys
 import sysconfig
+import tempfile
+import threading
 import uuid
 from pathlib import Path
 
+import nbclient
 import pytest
+from jupyter_core.utils import run_sync
+from nbformat.v4 import new_code_cell, new_notebook
 
 from teaching.labs import NOTEBOOKS, ROOT
-from teaching.marking import kernels, run_notebook, walls
+from teaching.marking import kernels, run_notebook, walls, warm
 from teaching.marking import workers as marking_workers
+from teaching.marking.cell_client import CellClient
 from teaching.marking.remote_answer import Given
 from tests.teaching.test_run_notebook import LIMITS, RIGHT, SMALL, THREE, small
 
@@ -246,6 +255,19 @@ def ran(workers, tmp_path_factory):
         return {name: future.result() for name, future in futures.items()}
 
 
+@pytest.fixture
+def short_folder():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def forked():
+    """Return the numbers of the warm process of this one, and of what it forked."""
+    command = Path(f"/proc/{kernels._warm().process.pid}/cmdline").read_bytes()
+    lines = Path("/proc").glob("[0-9]*/cmdline")
+    return {int(line.parent.name) for line in lines if line.read_bytes() == command}
+
+
 def task(source, *, names=NAMES, calls=(), **limits):
     """Run a notebook; return its Run, and by how many bytes this process has grown."""
     names = names | {"WORKER": os.getpid()}
@@ -286,6 +308,64 @@ def test_no_door_is_open(workers, tmp_path):
 def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path):
     with pytest.raises(ValueError, match="at most 90 letters.*TMPDIR"):
         kernels.manager(tmp_path / ("x" * 90), memory=2**30, seconds=9)
+
+
+def test_a_signal_that_is_slow_to_be_passed_on_meets_no_later_cell(short_folder):
+    manager = kernels.manager(short_folder, memory=2**30, seconds=60)
+    cell = new_code_cell("import time\ntime.sleep(1)\n'slept'")
+    notebook = new_notebook(cells=[cell])
+    client = CellClient(notebook, km=manager, extra_arguments=kernels.QUIET)
+    client.most = 1000
+    others = forked()
+    client.start_new_kernel()
+    client.start_new_kernel_client()
+    try:
+        keeper = min(forked() - others)  # it comes before its kernel
+        os.kill(keeper, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, [keeper, signal.SIGCONT]).start()
+        run_sync(manager.interrupt_kernel)()
+        client.begin(math.inf, 60)
+        assert "slept" in str(client.execute_cell(cell, 0).outputs)
+    finally:
+        client._cleanup_kernel()
+
+
+def test_a_cell_that_writes_too_much_is_stopped_before_the_next(monkeypatch):
+    stopped = []
+
+    async def interrupt():
+        await asyncio.sleep(0.1)
+        stopped.append(True)
+
+    async def execute(self, *args):
+        self.process_message({"content": "x" * 11}, None, 0)
+
+    monkeypatch.setattr(nbclient.NotebookClient, "async_execute_cell", execute)
+    client = CellClient(new_notebook())
+    client.km = type("Manager", (), {"interrupt_kernel": staticmethod(interrupt)})()
+    client.most = 10
+    client.begin(math.inf, 60)
+    client.execute_cell()
+    assert stopped == [True]
+
+
+def test_who_hangs_up_with_news_unread_is_gone():
+    mine, theirs = socket.socketpair()
+    with mine:
+        mine.sendall(b"news")
+        theirs.close()
+        assert warm._received(mine) == b""
+
+
+def test_a_temporary_file_lies_in_the_folder_though_that_lies_in_a_private_one(
+    short_folder, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", short_folder)  # only its owner may enter
+    source = "import tempfile\nwith tempfile.NamedTemporaryFile() as file:\n"
+    source += "    print(tempfile.gettempdir(), file.name)\n"
+    run, _ = task(source + RIGHT)
+    assert printed(run)[0].count(short_folder) == 2
+    assert run.right == {"svd-check": True, "rate-check": True}
 
 
 def test_a_kernel_that_kills_ends_itself_alone(ran):
