@@ -31,9 +31,11 @@ class Plan(NamedTuple):
     handed: dict
 
 
-def everything(cells):
-    """Return the plan that runs all cells."""
-    return Plan({i: cell.source for i, cell in enumerate(cells) if _is_code(cell)}, {})
+def everything(cells, asked=None):
+    """Return the plan that runs all cells, or all before the last that is asked."""
+    end = len(cells) if asked is None else max(asked, default=0)
+    sources = {i: cell.source for i, cell in enumerate(cells[:end]) if _is_code(cell)}
+    return Plan(sources, {})
 
 
 def plan(cells, known, asked):
@@ -54,7 +56,7 @@ def plan(cells, known, asked):
     try:
         return _Lab(cells, known, asked).plan()
     except (Doubt, RecursionError):
-        return everything(cells)
+        return everything(cells, asked)
 
 
 def wanted(cells, known, asked):

@@ -86,7 +86,7 @@ def run(
         its cells are watched.
     known : dict, optional
         The course's own cells, as a run of the worked lab returns them. If None, all
-        cells are run; else those that answers depend on.
+        cells are run; else those that answers depend on. After the last answer, none.
     limits : Limits, optional
     warm : bool
         Whether to fork the kernel from a warm process.
@@ -96,10 +96,11 @@ def run(
     Run
     """
     started, limits = time.monotonic(), limits or Limits()
-    plan = needed_cells.everything(notebook.cells)
-    plans = [plan]
+    cells, asking = notebook.cells, asked(notebook)
+    all_cells = known is None and given is not None
+    plans = [needed_cells.everything(cells, None if all_cells else asking)]
     if known is not None:
-        plans.insert(0, needed_cells.plan(notebook.cells, known, asked(notebook)))
+        plans.insert(0, needed_cells.plan(cells, known, asking))
     for plan in plans:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             session = _Session(notebook, folder, limits, warm)

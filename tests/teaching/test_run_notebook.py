@@ -309,6 +309,18 @@ def test_what_no_point_depends_on_is_not_run_and_says_so():
         assert ran == {n: shown[n] != [run_notebook.NOT_RUN] for n in ran}, answer
 
 
+def test_after_the_last_answer_nothing_is_run_even_in_doubt():
+    task = functools.partial(run_notebook.run, lab=SMALL, seeds=[11], limits=LIMITS)
+    notebooks = [small(f"exec('')\n{RIGHT}") for _ in range(3)]
+    for notebook in notebooks:
+        notebook.cells.append(new_code_cell("print('late')", id="late"))
+    worked = task(notebooks[0])
+    task(notebooks[1], given=worked.given, known=worked.known)
+    task(notebooks[2], given=worked.given)
+    shown = [notebook.cells[-1].outputs[0].text for notebook in notebooks]
+    assert shown == [run_notebook.NOT_RUN, run_notebook.NOT_RUN, "late\n"]
+
+
 def test_a_lab_that_cannot_be_watched_is_run_as_a_whole(monkeypatch):
     def fail(self, cell, seconds):
         raise RuntimeError("no values")
