@@ -1,4 +1,4 @@
-"""The worked labs of the pack, found by their file names, and where solutions stand."""
+"""The worked labs of the pack, by file name, and where tasks and solutions stand."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,10 @@ NOTEBOOKS = ROOT / "notebooks"
 SOLUTION = re.compile(
     r"^[^\n]*### BEGIN SOLUTION[^\n]*\n(.*?)^[^\n]*### END SOLUTION[^\n]*\n?",
     re.M | re.S,
+)
+# Here begins a task; its name, number, minutes and stars are the groups.
+TASK = re.compile(
+    r"^(?=## ((?:Exercise|Question) (\d+\.\d+[a-z]?)) · (\d+) min · ([★☆]+))", re.M
 )
 
 

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 from nbformat import NotebookNode
 
+from teaching.labs import TASK
+
 OPENING = "Opening"
 VOTE = 2  # minutes, for a prediction
 HEADING = r"^(?=###? )"
-TASK = re.compile(
-    r"## (Exercise|Question) (\d+\.\d+[a-z]?) · (\d+) min · ([★☆]+)\n(.*)", re.S
-)
 QUESTION = re.compile(r"\*\*Predict[^*]*\*\*\s*(.+?)(?=\n\n|\Z)", re.S)
 SEALED = re.compile(r"\bchecks\.prediction\(\s*[\"']([^\"']+)")
 READING = re.compile(r"(\d+) minutes to read")
@@ -139,10 +138,9 @@ def _parts(notebook):
         for source in re.split(HEADING, cell.source, flags=re.M) if is_text else []:
             title = re.match(r"## (.+)", source)
             if task := TASK.match(source):
-                kind, number, minutes, stars, text = task.groups()
-                parts.append(
-                    Task(section, f"{kind} {number}", text, int(minutes), stars)
-                )
+                name, _, minutes, stars = task.groups()
+                text = source.partition("\n")[2]
+                parts.append(Task(section, name, text, int(minutes), stars))
                 is_asked = True
             elif title:
                 section, is_asked = title[1], False

@@ -26,14 +26,12 @@ from nbformat import NotebookNode
 from teaching import lesson
 from teaching.handing_out import fonts, html_of
 from teaching.handing_out.student_copy import student_copy
-from teaching.labs import SOLUTION, number
+from teaching.labs import SOLUTION, TASK, number
 
 PREDICTION = "Your prediction, and why"
 FOUND = "Line, symptom, and the line as it should be"
 KINDS = ("student", "solutions")
-TASK = r"^(?=## (?:Exercise|Question) )"
 PREDICT = r"^(?=### Predict|\*\*Predict)"
-NUMBER = re.compile(r"## \w+ (\d+\.\d+[a-z]?)")
 TURN = "Write down your answer and why, before you go on."
 OVERLEAF = Markup('<p class="turn">{}</p>').format(TURN)
 FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
@@ -118,8 +116,8 @@ def sheet(notebook, *, solutions=False, rubric=None, folder="."):
             asked = sections[-1] if piece.opens else asked
         if "**Predict" in piece.source:
             choices = re.findall(r"\(([a-d])\)", piece.source.split("**Predict")[1])
-        if task := NUMBER.match(piece.source):
-            points = (rubric or {}).get(task[1], ())
+        if task := TASK.match(piece.source):
+            points = (rubric or {}).get(task[2], ())
         try:
             sections[-1]["blocks"].extend(
                 _worked(piece, folder, points)
@@ -176,14 +174,14 @@ def _pieces(notebook):
         source = cell.source if is_answer else copied.source
         is_text = cell.cell_type == "markdown" and not is_answer
         source = TO_OTHER_LABS.sub("", source) if is_text else source
-        parts = re.split(TASK, source, flags=re.M) if is_text else [source]
+        parts = TASK.split(source)[:: TASK.groups + 1] if is_text else [source]
         if is_text:
             parts[:1] = re.split(PREDICT, parts[0], maxsplit=1, flags=re.M)
         graded = bool(cell.metadata.get("nbgrader", {}).get("grade"))
         overleaf = "overleaf" in cell.metadata.get("tags", [])
         for part in filter(str.strip, parts):
             opens = ""
-            if is_text and re.match(TASK, part):
+            if is_text and TASK.match(part):
                 opens = "exercise"
                 part = re.sub(r"\A.+", rf"\g<0>{_points(notebook.cells[i:])}", part)
             elif is_text and re.match(PREDICT, part):

@@ -17,6 +17,8 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 
+from teaching.labs import TASK
+
 # What stands in place of a solution, by where it stood.
 FUNCTION_STUB = "# YOUR CODE HERE ({title}), in place of the next line.\n"
 FUNCTION_STUB += "raise NotImplementedError"
@@ -53,7 +55,8 @@ def student_copy(notebook):
     result = copy.deepcopy(notebook)
     title = "no number"
     for cell in result.cells:
-        title = _heading(cell) or title
+        if tasks := TASK.findall(cell.source):
+            title, *_ = tasks[-1]
         _clear(cell, title)
     for step in (LockCells(lock_all_cells=True), ClearOutput(), ComputeChecksums()):
         result, _ = step.preprocess(result, {})
@@ -80,12 +83,6 @@ def student_copies(worked):
         except ValueError as error:
             raise ValueError(f"{lab}.ipynb: {error}") from error
     return copies
-
-
-def _heading(cell):
-    """Return the number that a cell gives to the answers below it, or None."""
-    found = re.findall(r"((?:Exercise|Question) \d+\.\d+[a-z]?) ·", cell.source)
-    return found[-1] if found else None
 
 
 def _clear(cell, title):

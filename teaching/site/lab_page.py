@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from teaching.handing_out import html_of, sheets
 from teaching.handing_out.student_copy import student_copy
-from teaching.labs import SOLUTION
+from teaching.labs import SOLUTION, TASK
 from teaching.site import frames
 
 FOLD = Markup('<details class="{}"><summary>{}</summary>{}</details>')
@@ -18,7 +18,7 @@ CARD = Markup('<div class="card">{}</div>')
 SOLVED = "### BEGIN SOLUTION"
 # What a cell gives away is folded until the next of these.
 NEXT = re.compile(r"#|\*\*Predict")
-PARTS = rf"{sheets.TASK}|^(?=\*\*Predict)"
+PARTS = re.compile(rf"{TASK.pattern}|^(?=\*\*Predict)", re.M)
 
 
 class Inside(NamedTuple):
@@ -80,12 +80,12 @@ class _Page:
     def add(self, cell, source):
         """Write a cell: text in parts, as some of it may belong into a fold."""
         is_text = cell.cell_type == "markdown" and not is_answer(cell)
-        parts = re.split(PARTS, source, flags=re.M) if is_text else [source]
+        parts = PARTS.split(source)[:: PARTS.groups + 1] if is_text else [source]
         overleaf = "overleaf" in cell.metadata.get("tags", [])
         for part in filter(str.strip, parts):
             if overleaf or (is_text and NEXT.match(part)):
                 self.unfold()
-            if is_text and re.match(sheets.TASK, part):
+            if is_text and TASK.match(part):
                 self.end()
                 self.write(Markup('<section class="exercise">'))
                 self.in_exercise = True
