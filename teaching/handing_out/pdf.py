@@ -25,6 +25,7 @@ PAPERS = {"A4": "", "Letter": "_letter"}  # what a file name says of it
 # What is asked goes on to the next page, with the text from its heading on where that
 # is on the page, too. Where it is at the head of a page already, that does nothing:
 # then its heading begins a page, and at last there is a free page.
+WAYS = 3
 MOVE = """places => {
   const letters = text => text.replace(/[^a-z0-9]/gi, "");
   const turns = document.querySelectorAll(".turn");
@@ -100,6 +101,12 @@ def print_page(running, page, *, paper="A4"):
         HTML that is complete in itself: the network is off.
     paper : str
         One of ``PAPERS``.
+
+    Raises
+    ------
+    ValueError
+        If the paper isn't known, or if what is asked faces its answer wherever it is
+        moved.
     """
     if paper not in PAPERS:
         raise ValueError(f"paper must be {' or '.join(PAPERS)}, got {paper!r}")
@@ -115,15 +122,21 @@ def print_page(running, page, *, paper="A4"):
 
 
 def _turned(tab, paper):
-    """Print until nothing that is asked faces its answer, and return the last PDF."""
-    while True:
+    """Print until nothing that is asked faces its answer, and return the last PDF.
+
+    What comes first is moved each time until it is right, and stays so.
+    """
+    count = len(tab.query_selector_all(".turn"))
+    for _ in range(1 + WAYS * count):
         printed = tab.pdf(
             format=paper, print_background=True, tagged=True, outline=True
         )
-        facing = _facing(turns(printed)) if tab.query_selector(".turn") else []
+        facing = _facing(turns(printed)) if count else []
         if not facing:
             return printed
         tab.evaluate(MOVE, facing)
+    _, text = facing[0]
+    raise ValueError(f"what is asked must not face its answer, but does: {text:.60}")
 
 
 def _facing(pages):
