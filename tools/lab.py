@@ -25,8 +25,7 @@ MARK = "<!-- Written by make lab. Changed? Then it is left alone. {} -->\n"
 TIME = re.compile(r"\*\*Time\.\*\* (\d+) minutes to read,\D*(\d+)")
 REFUTES = re.compile(r"^\*\*It refutes\.\*\* (.+)$", re.MULTILINE)
 EXERCISE = re.compile(r"\bExercise (\d+\.\d+[a-z]?) · \d+ min")
-# That a bug was found is half of an exercise.
-RIGHT = re.compile(r"^Exercise (\d+\.\d+[a-z]?), (?!bug_found)\w+: right", re.MULTILINE)
+RIGHT = re.compile(r"^Exercise (\d+\.\d+[a-z]?), \w+: right", re.MULTILINE)
 COLUMNS = "lab", "minutes: read + exercises", "it refutes", "right so far", "go on with"
 
 
@@ -66,7 +65,8 @@ def read(path):
             if cell["cell_type"] == "markdown"
         ]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
-        said = "\n".join(_said(output) for cell in code for output in cell["outputs"])
+        graded = [c for c in code if c["metadata"].get("nbgrader", {}).get("grade")]
+        said = "\n".join(_said(each) for cell in graded for each in cell["outputs"])
         begun = any(cell["execution_count"] for cell in code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Lab(path.name, f"{path.stem}: can't be read")
