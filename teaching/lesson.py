@@ -9,8 +9,9 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+from labchecks.hunts import LETTERS
+
 LESSONS = Path(__file__).resolve().parent / "lessons"
-SYMPTOMS = ("a", "b", "c", "d")
 
 
 class Expect(NamedTuple):
@@ -135,13 +136,13 @@ def _hunt(table):
     kinds = {"cell": str, "symptoms": list, "bug": list}
     hunt = _row(table, "hunt.", kinds)
     symptoms = _texts(hunt["symptoms"], "hunt.symptoms")
-    if len(symptoms) != len(SYMPTOMS):
+    if len(symptoms) != len(LETTERS):
         raise ValueError(f"hunt.symptoms must be four texts, got {len(symptoms)}")
     bugs = []
     for i, each in enumerate(hunt["bug"]):
         key = f"hunt.bug[{i}]."
         bug = Bug(**_row(each, key, Bug.__annotations__, optional={"held"}))
-        if bug.symptom not in SYMPTOMS:
+        if bug.symptom not in LETTERS:
             raise ValueError(f"{key}symptom must be a, b, c or d, got {bug.symptom!r}")
         if bug.old == bug.new or "\n" in bug.old + bug.new:
             raise ValueError(f"{key}old and new must differ, each a part of one line")

@@ -14,6 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from labchecks.cases import Case
+from labchecks.hunts import LETTERS
 from labchecks.student import Hint
 from teaching import hunt, labs, lesson
 from teaching.handing_out import fonts, html_of, sheets
@@ -130,6 +131,7 @@ def guide(notebook, plan, checks, *, folder=labs.NOTEBOOKS):
         votes=[(vote, questions(checks).get(vote.key)) for vote in lab.votes],
         tasks=[(task, *_answered(task, checks)) for task in lab.tasks],
         hunts=_hunts(notebook, plan),
+        letters=LETTERS,
         recall=recall(notebook),
         glossary=glossary(notebook),
         folder=folder,

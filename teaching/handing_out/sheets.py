@@ -23,6 +23,7 @@ import math_core
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from labchecks.hunts import LETTERS
 from teaching import lesson
 from teaching.handing_out import fonts, html_of
 from teaching.handing_out.student_copy import student_copy
@@ -213,7 +214,7 @@ def _asked(piece, folder, choices):
         label = "Your answer" if is_text else "Your code"
         blocks[1::2] = [Markup()] * (len(blocks) // 2)
         if piece.is_answer and piece.is_found:
-            blocks[1] = _space(piece, FOUND, lesson.SYMPTOMS)
+            blocks[1] = _space(piece, FOUND, LETTERS)
         elif piece.is_answer:
             blocks[1] = _space(piece, label)
     if is_text and piece.lines and "**Predict" in piece.source:

@@ -74,7 +74,7 @@ ARROWS = {
         "hunt": {"labchecks.hunts", "labchecks.predictions"}
         | {"teaching.labs", "teaching.lesson"},
         "labs": {"nbformat"},
-        "lesson": set(),
+        "lesson": {"labchecks.hunts"},
         "formulas": {"math_core", "nbconvert"},
         "execute_notebook": {"nbclient"},
         "handing_out": {"PIL", "bs4", "fontTools", "jinja2", "markupsafe", "math_core"}
