@@ -16,6 +16,7 @@ from pygments.lexers import PythonLexer
 from teaching import formulas
 
 CODE = HtmlFormatter(style="bw", nowrap=True)
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Picture(NamedTuple):
@@ -61,6 +62,26 @@ def text(source, *, folder):
 def plain(text):
     """Return what a cell printed as HTML."""
     return Markup('<pre class="output">{}</pre>').format(strip_ansi(text).rstrip())
+
+
+def shown(outputs, *, own):
+    """Yield outputs as HTML: no bars, widgets or tracebacks, which can't be read.
+
+    ``own`` is {kind of data: the function that makes HTML of an output that has it}.
+    """
+    for output in outputs:
+        data, name = output.get("data", {}), output.get("name")
+        kind = next((kind for kind in own if kind in data), None)
+        if output.output_type == "error":
+            yield plain(f"{output.ename}: {output.evalue}")
+        elif name == "stdout":
+            yield plain(re.sub(r"[^\n]*\r(?!\n)", "", output.text))
+        elif "<table" in data.get("text/html", ""):
+            yield tidied(data["text/html"])
+        elif kind:
+            yield own[kind](output)
+        elif "text/plain" in data and WIDGET not in data:
+            yield plain(data["text/plain"])
 
 
 def picture(output):

@@ -38,7 +38,6 @@ OVERLEAF = Markup('<p class="turn">{}</p>').format(TURN)
 FOLDED = re.compile(r"^<details>.*?</details>\n*", re.M | re.S)
 OUTCOME = re.compile(r"Prediction [\w-]+, lab \d")  # so begins what checks say of it
 TO_OTHER_LABS = re.compile(r"^.*\]\(START\.md\)\s*$", re.M)
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Piece(NamedTuple):
@@ -276,21 +275,7 @@ def open_outputs(cell):
 
 
 def _printed(outputs):
-    """Return the outputs that can be read on paper: no bars, widgets or tracebacks."""
-    blocks = []
-    for output in outputs:
-        data, name = output.get("data", {}), output.get("name")
-        if output.output_type == "error":
-            blocks.append(html_of.plain(f"{output.ename}: {output.evalue}"))
-        elif name == "stdout":
-            blocks.append(html_of.plain(re.sub(r"[^\n]*\r(?!\n)", "", output.text)))
-        elif "image/png" in data:
-            blocks.append(_figure(output))
-        elif "<table" in data.get("text/html", ""):
-            blocks.append(html_of.tidied(data["text/html"]))
-        elif "text/plain" in data and WIDGET not in data:
-            blocks.append(html_of.plain(data["text/plain"]))
-    return blocks
+    return [*html_of.shown(outputs, own={"image/png": _figure})]
 
 
 def _figure(output):

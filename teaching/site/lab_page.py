@@ -14,8 +14,6 @@ from teaching.labs import SOLUTION, TASK
 from teaching.site import frames
 
 FOLD = Markup('<details class="{}"><summary>{}</summary>{}</details>')
-CARD = Markup('<div class="card">{}</div>')
-SOLVED = "### BEGIN SOLUTION"
 # What a cell gives away is folded until the next of these.
 NEXT = re.compile(r"#|\*\*Predict")
 PARTS = re.compile(rf"{TASK.pattern}|^(?=\*\*Predict)", re.M)
@@ -65,7 +63,7 @@ def inside(lab, notebook, *, solutions, folder, assets):
 
 def is_answer(cell):
     """Whether a cell holds a solution."""
-    return SOLVED in cell.source
+    return bool(SOLUTION.search(cell.source))
 
 
 class _Page:
@@ -91,7 +89,7 @@ class _Page:
                 self.in_exercise = True
             if overleaf:
                 self.folded, overleaf = [], False
-            self.write(*(self.text(cell, part) if is_text else self.cell(cell, part)))
+            self.write(*self.cell(cell, part))
         if cell.metadata.get("nbgrader", {}).get("grade"):
             self.end()
 
@@ -112,12 +110,8 @@ class _Page:
             self.write(Markup("</section>"))
         self.in_exercise = False
 
-    def text(self, cell, part):
-        """Return the blocks of a text."""
-        return [html_of.text(part, folder=self.folder)]
-
     def cell(self, cell, source):
-        """Return the blocks of code, or of a written answer, and of what came out."""
+        """Return the blocks of a cell, or of a part of it, and of what came out."""
         is_code = cell.cell_type == "code"
         if is_answer(cell) and not is_code and not self.solutions:
             return []
@@ -136,24 +130,12 @@ class _Page:
         outputs = sheets.open_outputs(cell)
         if self.solutions:
             outputs = cell.get("outputs", [])
-        blocks = []
-        for output in outputs:
-            data, name = output.get("data", {}), output.get("name")
-            if output.output_type == "error":
-                blocks.append(html_of.plain(f"{output.ename}: {output.evalue}"))
-            elif name == "stdout":
-                blocks.append(html_of.plain(output.text))
-            elif frames.FRAMES in data:
-                blocks.append(self.slider(cell, data))
-            elif "image/png" in data:
-                blocks.append(self.figure(cell, output))
-            elif "<table" in data.get("text/html", ""):
-                blocks.append(html_of.tidied(data["text/html"]))
-            elif "text/html" in data:
-                blocks.append(CARD.format(html_of.tidied(data["text/html"])))
-            elif "text/plain" in data:
-                blocks.append(html_of.plain(data["text/plain"]))
-        return blocks
+        own = {
+            frames.FRAMES: partial(self.slider, cell),
+            "image/png": partial(self.figure, cell),
+            "text/html": _card,
+        }
+        return [*html_of.shown(outputs, own=own)]
 
     def figure(self, cell, output):
         """Return a figure, and keep it."""
@@ -162,9 +144,9 @@ class _Page:
         path = self.keep(f"{self.lab}-{cell.id}-{count + 1}.webp", shown.webp)
         return _img(path, shown.width, shown.height, shown.alt)
 
-    def slider(self, cell, data):
+    def slider(self, cell, output):
         """Return a figure with a slider, and keep what it shows."""
-        slider = frames.slider(data[frames.FRAMES])
+        slider = frames.slider(output.data[frames.FRAMES])
         paths = [
             self.keep(f"{self.lab}-{cell.id}/{i:02}.webp", picture)
             for i, picture in enumerate(slider.pictures)
@@ -197,6 +179,12 @@ def _img(path, width, height, alt):
     return Markup(
         '<img src="{}" width="{}" height="{}" alt="{}" loading="lazy">'
     ).format(path, width, height, alt)
+
+
+def _card(output):
+    return Markup('<div class="card">{}</div>').format(
+        html_of.tidied(output.data["text/html"])
+    )
 
 
 def _fold(kind, summary, *blocks):
