@@ -4,16 +4,11 @@ One page a student, to be cut into four. Where the options of a question are num
 words, a stands for the first of them.
 """
 
-import jinja2
-
-from teaching.handing_out import fonts
+from teaching.handing_out import html_of
 
 LETTERS = "abcd"
 
 
 def page():
     """Return the cards as a page of HTML, a str, complete in itself."""
-    loader = jinja2.PackageLoader("teaching.handing_out", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True)
-    html = environment.get_template("cards.html.j2").render(letters=LETTERS)
-    return html.replace("/* fonts */", fonts.css(html), 1)
+    return html_of.page("cards.html.j2", letters=LETTERS)

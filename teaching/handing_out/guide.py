@@ -6,18 +6,15 @@ teacher's file of the lab. So a guide can't say what the lab doesn't.
 
 import importlib
 import re
-from functools import cache
 from typing import NamedTuple
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from labchecks.cases import Case
 from labchecks.hunts import LETTERS
 from labchecks.student import Hint
 from teaching import hunt, labs, lesson
-from teaching.handing_out import fonts, html_of, sheets
+from teaching.handing_out import html_of
 from teaching.handing_out.outline import Text, Vote, outline, timed
 
 OVERVIEW = "index.html"
@@ -100,7 +97,7 @@ def pages(worked, *, folder=labs.NOTEBOOKS):
             raise ValueError(f"guide of {name}: {error}") from error
         result[f"{name}.html"] = page
         rows.append((f"{name}.html", lab, plan, lengths))
-    result[OVERVIEW] = _written(
+    result[OVERVIEW] = html_of.page(
         "overview.html.j2", labs=rows, names=SCHEDULES, folder=folder
     )
     return result
@@ -122,16 +119,20 @@ def guide(notebook, plan, checks, *, folder=labs.NOTEBOOKS):
     """
     lab = outline(notebook)
     ways = schedules(lab, plan)
-    return _written(
+    return html_of.page(
         "guide.html.j2",
         lab=lab,
         plan=plan,
         ways=ways,
         lines=lines(lab, ways),
-        votes=[(vote, questions(checks).get(vote.key)) for vote in lab.votes],
-        tasks=[(task, *_answered(task, checks)) for task in lab.tasks],
+        votes=[
+            (vote, HOW_TO_VOTE.sub("", vote.question), questions(checks).get(vote.key))
+            for vote in lab.votes
+        ],
+        tasks=[(task, _asked(task), *_answered(task, checks)) for task in lab.tasks],
         hunts=_hunts(notebook, plan),
         letters=LETTERS,
+        numbered=_numbered_code,
         recall=recall(notebook),
         glossary=glossary(notebook),
         folder=folder,
@@ -273,6 +274,10 @@ def _hunts(notebook, plan):
     return [hunt.pool(notebook, plan.hunt, held=held) for held in (False, True)]
 
 
+def _numbered_code(lines):
+    return html_of.code("\n".join(f"{i:2}  {line}" for i, line in enumerate(lines, 1)))
+
+
 # --- What the notebook says ----------------------------------------------------------
 
 
@@ -326,47 +331,6 @@ def _is_term(text):
         and len(text.split()) <= MOST_WORDS
         and not re.search(r"[.?:\d]$", text)  # "rank 1" is a case of a term
     )
-
-
-# --- Writing -------------------------------------------------------------------------
-
-
-def _written(template, *, folder, **content):
-    """Return a page; in its template, ``| md`` writes Markdown, ``| line`` one line."""
-    page = _environment().get_template(template).render(**content, folder=folder)
-    return page.replace("/* fonts */", fonts.css(page), 1)
-
-
-@cache
-def _environment():
-    loader = jinja2.PackageLoader("teaching.handing_out", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    environment.lstrip_blocks = True
-    environment.filters |= {"md": _markdown, "line": _line, "code": html_of.code}
-    environment.filters |= {"ask": _asked, "vote": lambda t: HOW_TO_VOTE.sub("", t)}
-    environment.filters |= {
-        "numbered": _numbered_code,
-        "plain": html_of.plain,
-        "zip": zip,
-        "css": sheets.css_string,
-    }
-    return environment
-
-
-@jinja2.pass_context
-def _markdown(context, text):
-    return html_of.text(text, folder=context["folder"])
-
-
-@jinja2.pass_context
-def _line(context, text):
-    """Return Markdown of one paragraph as HTML, without the paragraph."""
-    html = html_of.text(" ".join(text.split()), folder=context["folder"]).strip()
-    return Markup(html.removeprefix("<p>").removesuffix("</p>"))
-
-
-def _numbered_code(lines):
-    return html_of.code("\n".join(f"{i:2}  {line}" for i, line in enumerate(lines, 1)))
 
 
 def _asked(task):

@@ -3,8 +3,10 @@
 import base64
 import io
 import re
+from functools import cache
 from typing import NamedTuple
 
+import jinja2
 from bs4 import BeautifulSoup
 from markupsafe import Markup, escape
 from nbconvert.filters import strip_ansi
@@ -14,6 +16,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from teaching import formulas
+from teaching.handing_out import fonts
 
 CODE = HtmlFormatter(style="bw", nowrap=True)
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -129,3 +132,40 @@ def _tidy(table):
         if not th.text.strip():
             th.name = "td"
             del th["scope"]
+
+
+def page(template, **content):
+    """Return a page, a str, complete in itself: a template beside this module, filled.
+
+    In a template, ``| md`` writes Markdown, and ``| line`` one line of it; pictures
+    that they name lie in its ``folder``.
+    """
+    html = _environment().get_template(template).render(content)
+    return html.replace("/* fonts */", fonts.css(html), 1)
+
+
+@cache
+def _environment():
+    loader = jinja2.PackageLoader("teaching.handing_out", "")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    environment.lstrip_blocks = True
+    environment.filters |= {"md": _markdown, "line": _line, "code": code}
+    environment.filters |= {"plain": plain, "zip": zip, "css": _css_string}
+    return environment
+
+
+@jinja2.pass_context
+def _markdown(context, source):
+    return text(source, folder=context["folder"])
+
+
+@jinja2.pass_context
+def _line(context, source):
+    """Return Markdown of one paragraph as HTML, without the paragraph."""
+    html = _markdown(context, " ".join(source.split())).strip()
+    return Markup(html.removeprefix("<p>").removesuffix("</p>"))
+
+
+def _css_string(text):
+    """Return text as a string of CSS that can stand in a <style>."""
+    return Markup('"' + "".join(f"\\{ord(c):06x}" for c in text) + '"')

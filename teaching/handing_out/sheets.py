@@ -15,17 +15,16 @@ it does of one that shows a function with a bug. Links to other labs are left ou
 
 import base64
 import re
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
-import jinja2
 import math_core
 from markupsafe import Markup
 from nbformat import NotebookNode
 
 from labchecks.hunts import LETTERS
 from teaching import lesson
-from teaching.handing_out import fonts, html_of
+from teaching.handing_out import html_of
 from teaching.handing_out.student_copy import student_copy
 from teaching.labs import SOLUTION, TASK, number
 
@@ -129,8 +128,9 @@ def sheet(notebook, *, solutions=False, rubric=None, folder="."):
             raise ValueError(message) from error
         is_open = bool(is_open or piece.opens) and not piece.closes
     title = re.search(r"^# (.+)$", notebook.cells[0].source, re.M)[1]
-    page = _template().render(title=title, solutions=solutions, sections=sections)
-    return page.replace("/* fonts */", fonts.css(page), 1)
+    return html_of.page(
+        "sheet.html.j2", title=title, solutions=solutions, sections=sections
+    )
 
 
 def pages(worked, *, folder="."):
@@ -285,16 +285,3 @@ def _figure(output):
     ).format(
         base64.b64encode(shown.webp).decode(), shown.width, shown.height, shown.alt
     )
-
-
-@cache
-def _template():
-    loader = jinja2.PackageLoader("teaching.handing_out", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True)
-    environment.filters["css"] = css_string
-    return environment.get_template("sheet.html.j2")
-
-
-def css_string(text):
-    """Return text as a string of CSS that can stand in a <style>."""
-    return Markup('"' + "".join(f"\\{ord(c):06x}" for c in text) + '"')
