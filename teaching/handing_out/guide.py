@@ -173,12 +173,9 @@ def lines(lab, ways):
             result.append(Line("section", part.name, "", minutes, clocks))
         elif not isinstance(part, Text):
             clocks = [_clock([w.spans[i]] if i in w.spans else []) for w in ways]
-            if isinstance(part, Vote):
-                name, about = part.name, ""
-            else:
-                name, about = part.name, part.stars
-            kind = "vote" if isinstance(part, Vote) else "task"
-            result.append(Line(kind, name, about, part.minutes, clocks))
+            is_vote = isinstance(part, Vote)
+            kind, about = ("vote", "") if is_vote else ("task", part.stars)
+            result.append(Line(kind, part.name, about, part.minutes, clocks))
     return result
 
 
