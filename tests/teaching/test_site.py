@@ -343,6 +343,10 @@ def test_no_id_is_given_twice(built):
         assert len(ids) == len(set(ids)), name
 
 
+def test_no_page_names_a_folder_of_the_machine_that_built_it(built):
+    assert [n for n, each in built.items() if str(labs.ROOT).encode() in each] == []
+
+
 def test_the_reference_has_what_is_public_and_nothing_else(built):
     soup = soup_of(built["reference/linalg.html"].decode())
     names = {heading.get_text() for heading in soup.select("h2")}
