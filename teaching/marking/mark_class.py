@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from nbformat.v4 import new_markdown_cell
+from nbgrader import utils
 
 from teaching.marking import (
     give_back,
@@ -237,20 +238,36 @@ def _line(key, mark):
 
 
 def _best(marks, names):
-    """Return {(student id, lab): Mark}: of several files the one with most right.
+    """Return {(student id, lab): Mark}: of several files the one with most points.
 
+    With as many, it is the one with more written answers, which a person is to mark.
     ``names`` are those of the files; a note says which of several counted.
     """
     best = {}
     for (student, lab, number), mark in sorted(marks.items(), key=lambda each: each[0]):
         best.setdefault((student, lab), []).append((number, mark))
     for key, several in best.items():
-        number, mark = max(several, key=lambda each: sum(each[1].right.values()))
-        if len(several) > 1:
-            name = PurePosixPath(names[*key, number]).name
-            mark = mark._replace(notes=[*mark.notes, f"{name} counted"])
-        best[key] = mark
+        called = {
+            number: PurePosixPath(names[*key, number]).name for number, _ in several
+        }
+        counted, mark = max(several, key=lambda each: _worth(each[1]))
+        notes = [f"{called[counted]} counted"] * (len(several) > 1)
+        notes += [
+            f"{called[number]} was not marked, by a failure of ours: {other.failure}"
+            for number, other in several
+            if other.failure and number != counted
+        ]
+        best[key] = mark._replace(notes=[*mark.notes, *notes])
     return best
+
+
+def _worth(mark):
+    """Return the points of the checks, and how many written answers there are."""
+    if mark.failure:
+        return -1, 0
+    cells = [cell for cell in mark.notebook.cells if utils.is_grade(cell)]
+    scores = [utils.determine_grade(cell)[0] for cell in cells]
+    return sum(score or 0 for score in scores), scores.count(None)
 
 
 def digests(folder):

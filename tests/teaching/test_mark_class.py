@@ -10,6 +10,7 @@ import re
 import sys
 
 import pytest
+from nbformat.v4 import new_output
 
 from teaching import __main__ as command
 from teaching import labs
@@ -129,23 +130,58 @@ def test_a_second_marking_gets_a_folder_of_its_own(tmp_path, monkeypatch):
     assert first != second
 
 
-def test_of_several_files_the_best_counts_and_is_named():
-    def came_of(*right):
-        return mark_class.Mark(None, dict(enumerate(right)), ["a note"], 1.0)
+WRITTEN = "claim-answer"  # of LAB, for a person to mark
 
+
+def came_of(*right, written=False, failure=""):
+    """Return the Mark of a file in which these checks of LAB are right."""
+    notebook = made.replaced(made.empty(LAB), WRITTEN, "Mine") if written else None
+    notebook = notebook or made.empty(LAB)
+    for cell in notebook.cells:
+        if cell.id in set(made.graded(LAB)) - {*right}:
+            cell.outputs = [new_output("error", ename="NotRight", evalue="no")]
+    notes, verdicts = ["a note"], dict.fromkeys(right, True)
+    if failure:
+        return mark_class.Mark(None, {}, notes, 1.0, failure)
+    return mark_class.Mark(notebook, verdicts, notes, 1.0)
+
+
+def test_of_several_files_the_best_counts_and_is_named():
+    two, one, other_two = "split-check", "cond-check", "own-check"  # points
     marks = {
-        ("a", LAB, 1): came_of(True, True),
-        ("a", LAB, 0): came_of(True, False),
-        ("b", LAB, 0): came_of(True, False),
-        ("c", LAB, 1): came_of(False, True),
-        ("c", LAB, 0): came_of(True, False),
+        ("a", LAB, 1): came_of(two, one),
+        ("a", LAB, 0): came_of(two),
+        ("b", LAB, 0): came_of(two),
+        ("c", LAB, 1): came_of(other_two),
+        ("c", LAB, 0): came_of(two),
     }
     names = {key: f"in/{key[0]}{key[2]}.ipynb" for key in marks}
     best = mark_class._best(marks, names)
     assert best["a", LAB].notes == ["a note", "a1.ipynb counted"]
-    assert best["a", LAB].right == {0: True, 1: True}
+    assert set(best["a", LAB].right) == {two, one}
     assert best["b", LAB].notes == ["a note"]
     assert best["c", LAB].notes == ["a note", "c0.ipynb counted"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # As many checks, and more points.
+        (came_of("cond-check"), came_of("split-check")),
+        # As many points, and answers that a person is to mark.
+        (came_of("split-check"), came_of("own-check", written=True)),
+        (came_of(), came_of(written=True)),
+        # A failure of ours.
+        (came_of(failure="lost"), came_of()),
+    ],
+)
+def test_the_best_of_several_files_is_that_with_most_points(first, second):
+    marks = {("a", LAB, 0): first, ("a", LAB, 1): second}
+    names = dict.fromkeys(marks, "x.ipynb")
+    best = mark_class._best(marks, names)["a", LAB]
+    assert best.notebook is second.notebook
+    lost = "x.ipynb was not marked, by a failure of ours: lost"
+    assert (lost in best.notes) == bool(first.failure)
 
 
 def test_stray_files_are_no_change_of_submissions_and_changes_are_named(tmp_path):
