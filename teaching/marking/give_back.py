@@ -117,9 +117,10 @@ def _row(entries, student, marks):
             sums["to be marked"] += most if grade and grade.waits else 0
             value = feedback.TO_DO if grade and grade.waits else grade and grade.points
             shown[f"{number} {name} ({most:g})"] = "" if value is None else value
-        row |= {f"{number} {name}": value for name, value in sums.items()} | shown
+        row |= {f"{number} {name}": round(each, 2) for name, each in sums.items()}
+        row |= shown
         for name, value in sums.items():
-            row[name] += value
+            row[name] = round(row[name] + value, 2)
     return row | {"note": platform_tables.text("; ".join(notes))}
 
 
@@ -192,11 +193,18 @@ def _return(course, backs, most, *, lab):
             f"{name}: their number stands for two names, so {platform} gets no mark"
             for name in twice
         ]
-        found = {
+        tables = {
             name: table
             for name, data in submitted.tables(course).items()
             if (table := platform_tables.read(data)).platform == platform
         }
+        # In Moodle a number is of one assignment, so its table may be of another one.
+        found = {
+            name: each for name, each in tables.items() if {*mine} & {*each.students}
+        }
+        if mine and tables and not found:
+            where = f"{' or '.join(tables)}, so {platform}-grades.csv was made"
+            lines.append(f"nobody with a mark is in {where}")
         if mine and found:
             filled, mine, said = _filled(found, mine, most, lab=lab)
             files |= {name: (lambda data=data: data) for name, data in filled.items()}
@@ -295,6 +303,8 @@ def _value(table, rows, column, points, most):
     out_of, now = table.out_of(column, rows[0]), table.value(rows[0], column)
     if len(rows) > 1:
         return "", f"is in {len(rows)} rows, so nothing was filled in"
+    if column >= len(table.rows[rows[0]]):
+        return "", "is in a row that was cut off, so nothing was filled in"
     if now.strip().upper() in ("EX", "N/A"):
         return "", f"is {now.strip()} there, which was left"
     if not out_of:
@@ -322,12 +332,13 @@ def _zip(backs, platform):
 
     def make():
         stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(stream, "w") as archive:
             for back in backs.values():
                 for lab, page in back.pages.items():
                     name = _name_in_zip(back.student, lab, platform)
                     # A fixed date: the same feedback is the same file.
-                    archive.writestr(zipfile.ZipInfo(name), page.read_bytes())
+                    info = zipfile.ZipInfo(name)
+                    archive.writestr(info, page.read_bytes(), zipfile.ZIP_DEFLATED)
         return stream.getvalue()
 
     return make
@@ -341,7 +352,8 @@ def _name_in_zip(student, lab, platform):
         return f"{name}_{student.who.number}_assignsubmission_file_/{lab}.html"
     # Canvas knows it by its own number of a file, which must be of the last attempt.
     names = [PurePosixPath(file.name).parts[0] for file in student.files[lab]]
-    return f"{PurePosixPath(max(names, key=whose.file_number)).stem}.html"
+    last = whose.CANVAS.fullmatch(max(names, key=whose.file_number))
+    return f"{last.string[: last.start('rest')]}{lab}.html"
 
 
 def take_tables(folder, course):

@@ -47,7 +47,7 @@ class Table(NamedTuple):
         """{index: name} of the columns that can take points."""
         if self.platform == "moodle":
             return {_index(self, "Grade"): "Grade"}
-        section = max(i for i, name in enumerate(self.names) if name == "Section")
+        section = _index(self, "Section")
         return {
             index: name
             for index, name in enumerate(self.names)
@@ -70,12 +70,12 @@ class Table(NamedTuple):
         """Return what the platform takes for all points, or None if it doesn't say."""
         if self.platform == "moodle":
             return _number(self.value(row, _index(self, "Maximum grade")))
-        heads = [v for v in self.rows[1:3] if "Points Possible" in v[0][0]]
-        return _number(heads[0][column][0]) if heads else None
+        heads = [row for row in (1, 2) if "Points Possible" in self.value(row, 0)]
+        return _number(self.value(heads[0], column)) if heads else None
 
     def value(self, row, column):
         """Return what stands in a row and column, a str."""
-        values = self.rows[row]
+        values = self.rows[row] if row < len(self.rows) else []
         return values[column][0] if column is not None and column < len(values) else ""
 
 

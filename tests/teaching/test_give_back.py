@@ -352,8 +352,8 @@ def test_canvas_gets_its_gradebook_back_and_its_names_of_files(opened, tmp_path)
     assert "11 points are 22 in the table" in said
     assert names_in(course / f"return/{LAB}/canvas-feedback.zip") == [
         f"illida_4714_902_{LAB}.html",
-        f"smithanna_4711_900_{LAB}-1.html",
-        "smithanna_LATE_4712_901_my work.html",
+        f"smithanna_4711_900_{LAB}.html",
+        f"smithanna_LATE_4712_901_{LAB}.html",
     ]
     assert len(rows_of(course / f"return/{LAB}/points.csv")) == 6
     (course / "2026-03-01T1200_Grades-PCA.csv").unlink()
@@ -528,14 +528,18 @@ def test_the_sums_of_a_row_are_those_of_its_labs_and_what_is_missing_is_told(cou
 
 
 def test_canvas_finds_feedback_by_the_file_that_was_handed_in_not_by_one_within():
-    files = [
-        submissions.File(f"smithanna_4711_{number}_work.zip/mine/{LAB}.ipynb", *rest)
-        for number, *rest in [(900, LAB, [], ""), (899, LAB, [], "")]
-    ]
+    files = {
+        lab: [
+            submissions.File(f"smithanna_4711_{number}_work.zip/a/{lab}.ipynb", *rest)
+            for number, *rest in [(900, lab, [], ""), (899, lab, [], "")]
+        ]
+        for lab in COPIES
+    }
     who = whose.Who("canvas", "smithanna", "4711")
-    student = submissions.Student("x", "smithanna_4711", {LAB: files}, [], who)
-    path = give_back._name_in_zip(student, LAB, "canvas")
-    assert path == "smithanna_4711_900_work.html"
+    student = submissions.Student("x", "smithanna_4711", files, [], who)
+    # Two labs in one file have two pages.
+    paths = [give_back._name_in_zip(student, lab, "canvas") for lab in COPIES]
+    assert paths == [f"smithanna_4711_900_{lab}.html" for lab in COPIES]
 
 
 @pytest.mark.parametrize(
@@ -588,6 +592,63 @@ def test_a_table_is_read_as_csv_reads_it(mark, end, separator):
 @pytest.mark.parametrize("data", [b"", b'"', b"a,b,c,d\n1,2,3,4\n", b"\xff\xfeI\0d\0"])
 def test_any_other_file_is_no_table(data):
     assert platform_tables.read(data) is None
+
+
+def test_a_worksheet_of_another_assignment_is_none_of_this_one(course):
+    """In Moodle numbers are of one assignment: there, nobody has one of these."""
+    other = WORKSHEET.replace("Participant ", "Participant 100")
+    (course / "Grades-Lab 2.csv").write_text(other, encoding="utf-8", newline="")
+    _, [line] = give_back.write(course, unmarked=True)
+    made_anew = (
+        "nobody with a mark is in Grades-Lab 2.csv, so moodle-grades.csv was made"
+    )
+    assert line == f"{LAB}: {made_anew}"
+    folder = course / "return" / LAB
+    assert len(rows_of(folder / "moodle-grades.csv")) == 4
+    assert len(names_in(folder / "moodle-feedback.zip")) == 4
+    assert not (folder / "Grades-Lab 2.csv").exists()
+
+
+def test_feedback_is_packed(course):
+    give_back.write(course, unmarked=True)
+    with zipfile.ZipFile(course / "return" / LAB / "moodle-feedback.zip") as archive:
+        for member in archive.infolist():
+            assert member.compress_size < member.file_size / 2
+
+
+def test_points_have_no_more_digits_than_were_given(course, moodle):
+    for student in moodle[2].values():
+        by_hand(course, student, 0.1)
+        by_hand(course, student, 0.2, cell=made.graded(LAB)[-1])
+    give_back.write(course)
+    for path in ("points.csv", f"return/{LAB}/points.csv"):
+        for row in rows_of(course / path):
+            assert len(row["points"]) <= 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Section", "section", None),
+        # Rows that an editor has cut.
+        (
+            ",A,7.50,,75",
+            ",A",
+            "smithanna_4711 is in a row that was cut off, so nothing",
+        ),
+        (",10.00,22.00,(read only)", ",10.00", "no column is called 02_pca_comparison"),
+    ],
+)
+def test_a_table_that_was_cut_ends_nothing(opened, tmp_path, old, new, said):
+    folder, course = tmp_path / "in", tmp_path / "out"
+    table = CANVAS.replace(old, new)
+    assert table != CANVAS
+    file = f"smithanna_4711_900_{LAB}.ipynb"
+    made.write(folder, {file: answered(LAB), "Grades.csv": table.encode()})
+    marked(opened, folder, course, {"smithanna_4711": {LAB: 1}})
+    _, [line] = give_back.write(course, unmarked=True)
+    assert f"Grades.csv: {said or '11 points are 22'}" in line
+    assert (course / f"return/{LAB}/Grades.csv").exists() == (not said)
 
 
 def test_a_student_in_two_rows_gets_nothing(course):
