@@ -77,12 +77,12 @@ def read(folder, copies):
         raise ValueError(f"SUBMISSIONS must be a folder that exists, got {folder}")
     entries = {}
     for who, found in _entries(folder, copies):
-        entries.setdefault(who.key, (who, []))[1].extend(found)
+        # Read at once: a zip is open until then, and only so many may be.
+        _, reader, files = entries.setdefault(who.key, (who, _Reader(copies), []))
+        files += reader.files(found)
     if not entries:
         raise ValueError(f"SUBMISSIONS must be a folder with submissions, got {folder}")
-    students = [
-        _student(who, _Reader(copies).files(found)) for who, found in entries.values()
-    ]
+    students = [_student(who, files) for who, _, files in entries.values()]
     _note_look_alikes(students)
     return sorted(students, key=lambda each: (each.name, each.id))
 
@@ -109,7 +109,7 @@ def _entries(folder, copies):
         kind = _kind(path)
         if JUNK.search(path.name + "/" * (kind == "folder")) or _is_table(path):
             continue
-        name = os.fsencode(path.name).decode(errors="replace")
+        name = _name_of(Path(path.name))
         who, found = whose.numbered(name, kind, copies), _listed(path, kind)
         by_top = {} if who or kind == "file" else _class(found, copies)
         yield from by_top.values()
@@ -121,6 +121,11 @@ def _entries(folder, copies):
             yield who or whose.named(name, kind, copies), found
 
 
+def _name_of(path):
+    """Return a path as a text, with ``/`` on every system."""
+    return os.fsencode(path.as_posix()).decode(errors="replace")
+
+
 def _kind(path):
     if path.is_symlink():
         return "file"
@@ -129,20 +134,26 @@ def _kind(path):
 
 
 def _class(found, copies):
-    """Return {top name: (Who, files)} if a platform has named all of it, else {}."""
+    """Return {top name: (Who, files)} if a platform has named all of it, else {}.
+
+    A table that somebody has put there is one more entry.
+    """
     parts = [PurePosixPath(each.name).parts for each in found]
     for depth in (0, 1) if len({each[:1] for each in parts}) == 1 else (0,):
-        by_top = {}
+        by_top, tables = {}, {}
         for names, each in zip(parts, found):
             inner = names[depth:] or ("",)
             kind = "folder" if len(inner) > 1 else "file"
             who = whose.numbered(inner[0], kind, copies)
+            if kind == "file" and inner[0].lower().endswith(".csv") and not who:
+                tables[inner[0]] = whose.named(inner[0], kind, copies), [each]
+                continue
             each = each._replace(name="/".join(inner))
             by_top.setdefault(inner[0], (who, []))[1].append(each)
         who = {who for who, _ in by_top.values()}
         # Names like Canvas' can be anybody's, so there must be two of them.
         if None not in who and (len(who) > 1 or "moodle" in {w.platform for w in who}):
-            return by_top
+            return by_top | tables
     return {}
 
 
@@ -172,10 +183,7 @@ def _listed(path, kind):
     for root, folders, names in os.walk(path):
         links = [name for name in folders if Path(root, name).is_symlink()]
         paths += [Path(root, name) for name in [*names, *links]]
-    inside = {
-        os.fsencode(each.relative_to(path)).decode(errors="replace"): each
-        for each in paths
-    }
+    inside = {_name_of(each.relative_to(path)): each for each in paths}
     return [_on_disk(inside[n], n) for n in sorted(inside) if not JUNK.search(n)]
 
 
@@ -232,6 +240,7 @@ class _Reader:
             return [File(found.name, None, [], found.problem)]
         if not is_zip and not found.name.lower().endswith(".ipynb"):
             table = ", nor a table of Moodle, in English, or of Canvas"
+            table += ", in SUBMISSIONS itself"
             is_table = found.name.lower().endswith(".csv")
             problem = "not a notebook" + table * is_table
             return [File(found.name, None, [], problem)]

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 import zipfile
+from pathlib import PureWindowsPath
 
 import nbformat
 import pytest
@@ -289,6 +291,39 @@ def test_a_platforms_own_download_is_a_class(tmp_path, copies, top, platform, is
     assert {name: (each.id, set(each.files)) for name, each in students.items()} == {
         name: (each.id, set(each.files)) for name, each in alone.items()
     }
+
+
+@pytest.mark.parametrize("platform", [moodles, canvass])
+def test_a_table_within_a_class_makes_it_no_student(tmp_path, copies, platform):
+    files = platform(made.text(made.filled(LAB)))
+    alone = read(tmp_path / "alone", files, copies)
+    files["Grades.csv"] = b"Identifier,Grade,a,Last modified (grade)\n"
+    files = {f"whole class/{name}": data for name, data in files.items()}
+    students = read(tmp_path / "class", files, copies)
+    assert set(students) == {*alone, "Grades"}
+    for name, each in alone.items():
+        assert students[name].id == each.id
+    assert "in SUBMISSIONS itself" in students["Grades"].notes[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_more_zips_than_files_may_be_open_are_all_read(tmp_path, copies):
+    import resource
+
+    data = made.zipped({f"{LAB}.ipynb": made.text(made.empty(LAB))})
+    made.write(tmp_path, {f"student {number}.zip": data for number in range(70)})
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        students = submissions.read(tmp_path, copies)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert [set(each.files) for each in students] == [{LAB}] * 70
+
+
+def test_paths_of_windows_are_read_like_all_others(tmp_path):
+    path = PureWindowsPath("a", ".ipynb_checkpoints", "b.ipynb")
+    assert submissions._name_of(path) == "a/.ipynb_checkpoints/b.ipynb"
 
 
 def test_what_a_student_zips_is_no_class(tmp_path, copies):
