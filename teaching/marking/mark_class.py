@@ -109,7 +109,8 @@ def grade(
     for lab in labs:
         remote_answer.checks_of(lab)
     before, pack = digests(Path(folder)), kernels.digests()
-    seed = gradebook.seed_of(again) if seed is None else seed
+    earlier = gradebook.seed_of(again)  # is it a marking?
+    seed = earlier if seed is None else seed
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     course = _new_folder(Path(into))
     give_back.take_tables(folder, course)
@@ -210,18 +211,25 @@ def _run_all(tasks, executor, say=None):
 
 
 def _run(tasks, executor, say):
-    results = {}
-    futures = {executor.submit(*task): key for key, task in tasks.items()}
+    results, futures = {}, {}
+    for key, task in tasks.items():
+        try:
+            futures[executor.submit(*task)] = key
+        except Exception as error:  # the workers were lost with what they did before
+            results[key] = _lost(error)
     for future in as_completed(futures):
         key = futures[future]
         try:
             results[key] = future.result()
         except Exception as error:  # of ours, or of a machine
-            failure = f"{type(error).__name__}: {error}"
-            results[key] = Mark(None, {}, [], 0.0, failure)
+            results[key] = _lost(error)
         if say:
             say(_line(key, results[key]))
     return results
+
+
+def _lost(error):
+    return Mark(None, {}, [], 0.0, f"{type(error).__name__}: {error}")
 
 
 def _failed(result):

@@ -237,3 +237,21 @@ def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refus
     monkeypatch.setattr(mark_class, "grade", grade)
     command.main(["grade", str(tmp_path), *["--refuse-library"] * refused])
     assert seen == [not refused]
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_a_wrong_folder_of_an_earlier_marking_is_refused_before_any_is_made(
+    tmp_path, seed
+):
+    made.write(tmp_path / "class", {"notes.txt": b"x"})
+    wrong = tmp_path / "wrong"
+    with pytest.raises(ValueError, match="must be a folder that make grade made"):
+        mark_class.grade(
+            tmp_path / "class",
+            tmp_path / "into",
+            *made.pack(),
+            seed=seed,
+            again=wrong,
+            say=list,
+        )
+    assert not (tmp_path / "into").exists()

@@ -248,6 +248,14 @@ def test_a_failure_of_ours_is_no_zero_and_costs_nobody_else():
     assert marks["b", "x"].failure == ""
 
 
+def test_workers_that_were_lost_before_cost_nobody_anything():
+    with marking_workers.local(1) as executor:
+        assert executor.submit(Dies()).exception()
+        tasks = {("a", "x"): (mark_class.Mark, None, {}, [], 0.0)}
+        marks = mark_class._run_all(tasks, executor)
+    assert marks["a", "x"].failure == ""
+
+
 class Late:
     """A task that is late, unless it is done alone; it writes down each try."""
 
