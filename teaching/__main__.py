@@ -113,6 +113,11 @@ def give_back(arguments):
     return 0 if outcome.complete else 1
 
 
+def _folder(text):
+    """Return a path. Not each shell reads the "~" in ``SUBMISSIONS=~/class``."""
+    return Path(text).expanduser()
+
+
 def _say_what_is_in(folder):
     print(f"\n{folder}/points.csv    points of each exercise")
     print(f"{folder}/feedback/     a page for each student and lab")
@@ -142,7 +147,7 @@ def main(argv=None):
         )
         command.set_defaults(run=run, nothing="Nothing was built")
     command = commands.add_parser("grade", help="mark a class; runs students' code")
-    command.add_argument("submissions", type=Path, help="a folder")
+    command.add_argument("submissions", type=_folder, help="a folder")
     into = Path("handouts/marking")
     command.add_argument("--into", type=Path, default=into, help=f"a folder, {default}")
     command.add_argument("--seed", type=int, help="for the problems; at random")
@@ -175,7 +180,7 @@ def main(argv=None):
     )
     command.set_defaults(run=room, nothing="Nothing is shown")
     command = commands.add_parser("return", help="write anew what goes back")
-    command.add_argument("marking", type=Path, help="the folder of a marking")
+    command.add_argument("marking", type=_folder, help="the folder of a marking")
     command.add_argument("--unmarked", action="store_true", help=unmarked)
     command.add_argument("--force", action="store_true", help=forced)
     command.set_defaults(run=give_back, nothing="Nothing was written")

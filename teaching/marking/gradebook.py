@@ -323,9 +323,13 @@ def seed_of(course):
 
 
 def left_behind(old, students):
-    """Return the names of those who were marked in an old folder, and are not here."""
-    keys = {student.who.key for student in students}
-    return [each.name for each in record.read(old)[0] if each.who.key not in keys]
+    """Return what was marked in an old folder, and is not here, as "name: labs"."""
+    here = {(student.who.key, lab) for student in students for lab in student.files}
+    away = [
+        (each.name, [lab for lab in each.files if (each.who.key, lab) not in here])
+        for each in record.read(old)[0]
+    ]
+    return [f"{name}: {', '.join(labs)}" for name, labs in away if labs]
 
 
 def _write(path, notebook):

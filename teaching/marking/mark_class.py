@@ -140,7 +140,7 @@ def grade(
         marks = _best(_run_all(tasks, executor, say), names)
     marks = gradebook.keep(course, students, marks, again=again)
     if away := gradebook.left_behind(again, students) if again else []:
-        say(f"In {again}, but not handed in here: {', '.join(away)}")
+        say(f"In {again}, but not handed in here: {'; '.join(away)}")
     for line in give_back.write(course, unmarked=unmarked, force=True)[1]:
         say(line)
     if lost := changed(pack, kernels.digests()):

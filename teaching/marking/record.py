@@ -50,7 +50,8 @@ def read(course):
     """
     path = Path(course) / NAME
     if not path.is_file():
-        raise ValueError(f"MARKING must be a folder that make grade made, got {course}")
+        wanted = "a folder that make grade made, and did not break off"
+        raise ValueError(f"MARKING must be {wanted}, got {course}")
     students, marks = [], {}
     for entry in json.loads(path.read_text(encoding="utf-8")):
         told = entry.pop("marks")

@@ -437,11 +437,22 @@ def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp
         }
     assert {name for name in waiting if waiting[name]} == {"Kim Lee_2", "A Late_0"}
     assert gradebook.seed_of(course) == 7
-    assert gradebook.left_behind(new, submissions.read(folder, COPIES)) == ["A Late_0"]
+    away = gradebook.left_behind(new, submissions.read(folder, COPIES))
+    assert away == [f"A Late_0: {LAB}"]
     assert gradebook.left_behind(course, submissions.read(later, COPIES)) == []
     # The old folder is as it was.
     old = gradebook.read(course)
     assert old.grades[ids["Kim Lee_2"], LAB][check].points == 0.25
+
+
+def test_a_lab_that_is_not_handed_in_again_is_named(opened, tmp_path):
+    files = {f"Ann/{lab}.ipynb": answered(lab) for lab in COPIES}
+    made.write(tmp_path / "old", files)
+    right = {"Ann": dict.fromkeys(COPIES, 1)}
+    marked(opened, tmp_path / "old", tmp_path / "marked", right)
+    made.write(tmp_path / "new", {f"Ann/{LAB}.ipynb": answered(LAB)})
+    students = submissions.read(tmp_path / "new", COPIES)
+    assert gradebook.left_behind(tmp_path / "marked", students) == [f"Ann: {OTHER}"]
 
 
 def test_a_folder_that_is_no_marking_is_refused(tmp_path):

@@ -226,6 +226,16 @@ def test_an_open_door_and_a_changed_pack_are_told(tmp_path, monkeypatch):
     assert len([*tmp_path.glob("into/*/points.csv")]) == 1
 
 
+@pytest.mark.parametrize("verb", ["grade", "return"])
+def test_a_folder_at_home_is_found_also_where_the_shell_leaves_its_sign(
+    tmp_path, monkeypatch, verb
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    why = command.main([verb, "~/class"])
+    assert why.endswith(f"got {tmp_path / 'class'}")
+
+
 @pytest.mark.parametrize("refused", [True, False])
 def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refused):
     seen = []
