@@ -204,7 +204,7 @@ def _run_all(tasks, executor, say=None):
     results = _run(tasks, executor, say)
     for key, result in list(results.items()):
         if _failed(result) or result.late:
-            with workers.local(1) as alone:
+            with workers.executor(1) as alone:
                 again = _run({key: tasks[key]}, alone, say)[key]
             results[key] = result if _failed(again) else again
     return results

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 
@@ -26,8 +27,15 @@ def executor(count=None, cluster=None):
         If there is no such cluster, or its workers are not fit to mark.
     """
     if cluster is None:
+        others = {*multiprocessing.active_children()}
         with local(count) as workers:
-            yield workers
+            try:
+                yield workers
+            except BaseException:  # Ctrl-C, say: nothing is waited for, nor begun
+                workers.shutdown(wait=False, cancel_futures=True)
+                for process in {*multiprocessing.active_children()} - others:
+                    process.terminate()
+                raise
         return
     try:
         from distributed import Client
