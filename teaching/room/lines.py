@@ -4,6 +4,7 @@ Anybody who can write into the folder can write anything. So a line counts only 
 one that a check could have written on a lab of the pack; all else is passed over.
 """
 
+import heapq
 import importlib
 import json
 import re
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from labchecks.verdicts import STATES
 from teaching.labs import number
 
-MOST_FILES, MOST_BYTES = 2000, 2**18  # read of a folder, and of a file
+MOST_FILES, MOST_BYTES = 2000, 2**18  # read of a folder, the last ones, and of a file
 JUDGED = (*STATES.values(), "noted", "not right")
 TASK = re.compile(r"^#+ Exercise (\S+) · (\d+) min", re.M)
 CALLED = re.compile(r"checks\.(?!outcome)(\w+)\((?!\))")
@@ -82,9 +83,9 @@ def read(folder, known, *, since=0):
     since : float
         Lines from before this time are passed over.
     """
-    names = (path for path in Path(folder).iterdir() if _is_session(path))
+    paths = filter(_is_session, Path(folder).iterdir())
     found = []
-    for path, _ in zip(names, range(MOST_FILES)):
+    for path in heapq.nlargest(MOST_FILES, paths, key=_changed):
         try:
             with path.open("rb") as file:
                 texts = file.read(MOST_BYTES).split(b"\n")[:-1]
@@ -96,6 +97,10 @@ def read(folder, known, *, since=0):
 
 def _is_session(path):
     return bool(re.fullmatch(r"[0-9a-f]{16}\.jsonl", path.name)) and path.is_file()
+
+
+def _changed(path):
+    return path.stat().st_mtime
 
 
 def _time(line):

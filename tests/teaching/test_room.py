@@ -258,6 +258,16 @@ def test_a_huge_file_is_not_read_to_its_end(class_):
     assert len(lines.read(class_.folder, KNOWN)) == 1
 
 
+def test_of_too_many_sessions_the_last_are_read(class_, monkeypatch):
+    monkeypatch.setattr(lines, "MOST_FILES", 1)
+    for number in range(4):
+        class_.say(number, FIRST, RIGHT)
+    later = time.time() + 60
+    for last in range(4):
+        os.utime(class_.folder / f"{IDS[last]}.jsonl", (later + last,) * 2)
+        assert set(class_.here()) == {IDS[last]}
+
+
 def test_the_lines_of_last_week_are_passed_over(class_):
     class_.say(0, FIRST, RIGHT)
     assert len(lines.read(class_.folder, KNOWN, since=NOW)) == 1
