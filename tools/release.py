@@ -16,6 +16,7 @@ from teaching.site import build
 
 ROOT = Path(__file__).resolve().parents[1]
 SUMS = "SHA256SUMS"
+KEPT = ".kept-"  # in the name of what somebody changed, and make handouts put aside
 # What a folder of built files is called in a release.
 PARTS = {"sheets": "handouts/print", "guide": "handouts/teacher", "site": "site"}
 
@@ -66,7 +67,7 @@ def refuse_tag(tag, *, version, changelog):
 
 
 def _inside(root, folder):
-    """Return {path: bytes} of a built folder, without the record and the solutions."""
+    """Return {path: bytes} of a built folder, but what isn't for everybody."""
     top = root / folder
     apart = {careful_writing.BUILT, build.FOLDER.rstrip("/")}
     paths = [path for path in sorted(top.rglob("*")) if path.is_file()]
@@ -74,7 +75,7 @@ def _inside(root, folder):
     found = {
         f"{top.name}/{name}": path.read_bytes()
         for name, path in names.items()
-        if name.split("/")[0] not in apart
+        if name.split("/")[0] not in apart and KEPT not in name
     }
     if not found:
         verb = folder.split("/")[0]

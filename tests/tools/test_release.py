@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from teaching import labs
+from teaching.handing_out import careful_writing
 from tests import ROOT
 from tests.tools.test_environment import PROJECT, read
 from tools import release
@@ -62,6 +63,17 @@ def test_a_release_has_all_that_is_handed_out_and_checksums(pack):
     subprocess.run(check, cwd=pack / "dist", check=True)
     digest = hashlib.sha256(b"zip").hexdigest()
     assert made[sums].decode().startswith(f"{digest}  {parts[0]}\n")
+
+
+def test_what_somebody_changed_and_kept_is_not_released(pack):
+    old = b"built by make"
+    written = pack / "handouts/print/01_student.html"
+    careful_writing.write(pack / "handouts", {"print/01_student.html": old})
+    written.write_bytes(b"my own notes")
+    careful_writing.write(pack / "handouts", {"print/01_student.html": old}, force=True)
+    assert len([*written.parent.glob("*.html")]) == 2
+    sheets = release.files(pack, version="1.2.3")["autograd-labs-1.2.3-sheets.zip"]
+    assert names(sheets) == ["print/01_student.html", "print/01_student.pdf"]
 
 
 @pytest.mark.parametrize("missing", ["handouts/print", "site"])
