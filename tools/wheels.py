@@ -55,6 +55,13 @@ SYSTEMS = {
 }
 
 
+def this_system():
+    """Return which of ``SYSTEMS`` this machine has, or None."""
+    here = default_environment().items()
+    fits = (name for name, each in SYSTEMS.items() if each.markers.items() <= here)
+    return next(fits, None)
+
+
 class Target(NamedTuple):
     """What wheels are for: pip's options, and the environment that markers see."""
 
@@ -234,8 +241,7 @@ def main(argv=None):
     parser.add_argument("--python", help="such as 3.12; by default this one")
     arguments = parser.parse_args(argv)
     try:
-        here = {"linux": "linux", "darwin": "macos", "win32": "windows"}
-        system = arguments.system or (arguments.python and here[sys.platform])
+        system = arguments.system or (arguments.python and this_system())
         machine = target(system, arguments.python)
         print("Looking up what is needed …", flush=True)
         found = needed(

@@ -78,6 +78,33 @@ def test_what_there_is_no_target_for(arguments, complaint):
         wheels.target(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("machine", "system"),
+    [
+        (wheels.SYSTEMS["macos"].markers, "macos"),
+        (wheels.SYSTEMS["windows"].markers, "windows"),
+        # Wheels for an Intel processor do nothing here.
+        (wheels.SYSTEMS["linux"].markers | {"platform_machine": "aarch64"}, None),
+        ({"sys_platform": "freebsd14"}, None),
+    ],
+)
+def test_another_python_of_this_machine_is_for_its_processor(
+    tmp_path, monkeypatch, machine, system
+):
+    environment = wheels.default_environment() | machine
+    monkeypatch.setattr(wheels, "default_environment", lambda: environment)
+    monkeypatch.setattr(wheels, "ask_pip", no_index)
+    said = wheels.main(["--python", "3.12", "--into", str(tmp_path)])
+    missing = "system must be one of linux, macos, windows, got None"
+    wanted = wheels.SYSTEMS[system].tags[0] if system else missing
+    assert said.startswith("Not all was gathered: ")
+    assert wanted in said
+
+
+def no_index(requirements, target):
+    raise ValueError(" ".join(target.options))
+
+
 @pytest.fixture
 def index(tmp_path):
     """Two wheels on this disk, as pip reports them."""
