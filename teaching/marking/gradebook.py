@@ -198,12 +198,10 @@ def _carry(old, new, students):
             for lab in student.files if student.who.key in known else ():
                 here, there = (book, student.id), (old_book, known[student.who.key])
                 pair = [_submitted(each, owner, lab) for each, owner in (there, here)]
-                if all(pair):
-                    paths = [
-                        notebook_of(old, there[1], lab),
-                        notebook_of(new, here[1], lab),
-                    ]
-                    said = _carry_one(*pair, *[_answers(path) for path in paths])
+                if pair[0]:
+                    before = _answers(notebook_of(old, there[1], lab))
+                    now = pair[1] and _answers(notebook_of(new, here[1], lab))
+                    said = _carry_one(*pair, before, now)
                     notes[student.id, lab] = [
                         f"{text} (in {old.name})" for text in said
                     ]
@@ -217,9 +215,13 @@ def _submitted(book, student, lab):
 
 
 def _carry_one(there, here, before, now):
-    """Carry over the marks and comments on one lab; return what was not, as notes."""
-    notes, grades = [], {each.name: each for each in here.grades}
-    comments = {each.name: each for each in here.comments}
+    """Carry over the marks and comments on one lab; return what was not, as notes.
+
+    ``here`` is None if the lab could not be marked now.
+    """
+    notes, grades = [], {each.name: each for each in here.grades} if here else {}
+    comments = {each.name: each for each in here.comments} if here else {}
+    why = "the answer has changed since" if here else "is not marked now"
     for grade in there.grades:
         if grade.manual_score is None and grade.extra_credit is None:
             continue
@@ -231,9 +233,7 @@ def _carry_one(there, here, before, now):
             grades[grade.name].needs_manual_grade = grade.needs_manual_grade
         else:
             points = f"{grade.score:g} points by hand"
-            notes.append(
-                f"{grade.name}: had {points}, and the answer has changed since"
-            )
+            notes.append(f"{grade.name}: had {points}, and {why}")
     for comment in there.comments:
         if comment.manual_comment is None:
             continue

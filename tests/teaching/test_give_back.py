@@ -445,6 +445,24 @@ def test_a_marking_again_keeps_what_a_person_entered(opened, moodle, course, tmp
     assert old.grades[ids["Kim Lee_2"], LAB][check].points == 0.25
 
 
+def test_what_a_person_entered_is_told_where_a_lab_cannot_be_marked_again(
+    opened, moodle, course, tmp_path
+):
+    folder, _, ids = moodle
+    by_hand(course, ids["Kim Lee_1"], 1.5, "well done")
+    students = submissions.read(folder, COPIES)
+    lost = mark_class.Mark(None, {}, [], 0.0, "a machine was lost")
+    marks = {(each.id, LAB): lost for each in students}
+    new = shutil.copytree(opened, tmp_path / "new")
+    marks = gradebook.keep(new, students, marks, again=course)
+    give_back.write(new)
+    notes = {row["id"]: row["note"] for row in rows_of(new / "points.csv")}
+    told = notes.pop(ids["Kim Lee_1"])
+    assert f"02: {WRITTEN}: had 1.5 points by hand, and is not marked now" in told
+    assert 'had the comment "well done"' in told
+    assert not any("had" in note for note in notes.values())
+
+
 def test_a_lab_that_is_not_handed_in_again_is_named(opened, tmp_path):
     files = {f"Ann/{lab}.ipynb": answered(lab) for lab in COPIES}
     made.write(tmp_path / "old", files)
