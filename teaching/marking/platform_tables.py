@@ -8,6 +8,7 @@ import io
 import re
 from typing import NamedTuple
 
+# Without the column of comments: an empty one would empty those that are in Moodle.
 MOODLE = [
     "Identifier",
     "Full name",
@@ -18,7 +19,6 @@ MOODLE = [
     "Grade can be changed",
     "Last modified (submission)",
     "Last modified (grade)",
-    "Feedback comments",
 ]
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 POINTS_POSSIBLE = "    Points Possible"  # as Canvas writes it
