@@ -284,6 +284,9 @@ def _filled(tables, backs, most, *, lab):
             else:
                 points[rows[0]] = value
         if points:
+            if table.platform == "moodle" and table.separator != ",":
+                why = "was saved anew, with other marks than commas between its columns"
+                lines.append(f"{name}: {why}: Moodle takes none but its own")
             out_of = {table.out_of(column, row) for row in points}
             if out_of != {most}:
                 what = f"{most:g} points are {max(out_of):g} in the table"

@@ -43,6 +43,12 @@ class Table(NamedTuple):
         return [value for value, _, _ in self.rows[0]]
 
     @property
+    def separator(self):
+        """What stands between the columns."""
+        end = self.rows[0][0][2]
+        return self.data[end : end + 1].decode()
+
+    @property
     def columns(self):
         """{index: name} of the columns that can take points."""
         if self.platform == "moodle":

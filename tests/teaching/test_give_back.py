@@ -639,6 +639,13 @@ def test_a_worksheet_of_another_assignment_is_none_of_this_one(course):
     assert not (folder / "Grades-Lab 2.csv").exists()
 
 
+def test_a_worksheet_that_moodle_will_not_read_is_named(course):
+    table = f"{HEAD}\nParticipant 1,Kim,a,S,,11.00,Yes,-,-,".replace(",", ";")
+    (course / "Grades-Lab 2.csv").write_text(table, encoding="utf-8")
+    _, lines = give_back.write(course, unmarked=True)
+    assert any("Grades-Lab 2.csv: was saved anew" in line for line in lines)
+
+
 def test_feedback_is_packed(course):
     give_back.write(course, unmarked=True)
     with zipfile.ZipFile(course / "return" / LAB / "moodle-feedback.zip") as archive:
