@@ -4,13 +4,14 @@ import copy
 import functools
 import importlib
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pypdfium2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labchecks.student import Hint
 from teaching import labs, lesson
@@ -63,11 +64,17 @@ def test_minutes_are_those_that_the_lab_states(name):
 def test_points_are_those_of_the_graded_cells(name):
     cells = [cell.metadata.get("nbgrader", {}) for cell in WORKED[name].cells]
     points = [about["points"] for about in cells if about.get("grade")]
-    assert [task.points for task in outline(WORKED[name]).tasks] == points
+    tasks = outline(WORKED[name]).tasks
+    assert [task.points for task in tasks] == points
+    graded = [
+        c for c in WORKED[name].cells if c.metadata.get("nbgrader", {}).get("grade")
+    ]
+    written = [cell.cell_type == "markdown" for cell in graded]
+    assert [task.is_written for task in tasks] == written
 
 
-def lab_of(*sources):
-    head = "# 07 A lab\n\n**Time.** 10 minutes to read, and 9 for the exercises."
+def lab_of(*sources, reading=10):
+    head = f"# 07 A lab\n\n**Time.** {reading} minutes to read, and 9 for exercises."
     return outline(new_notebook(cells=list(map(new_markdown_cell, [head, *sources]))))
 
 
@@ -87,8 +94,80 @@ def test_a_lab_is_cut_into_its_parts():
         (Text, "Two", "Two"),
         (Task, "Two", task),
     ]
+    assert lab.title == "07 A lab"
     assert lab.votes[0].question == "Up or down?"
     assert lab.votes[0].after == "It is up."
+    assert lab.tasks[0].text.strip() == "Write it."
+
+
+@pytest.mark.parametrize(
+    ("sources", "after"),
+    [
+        (["It is up.\n\nOf course.", "More."], ["It is up."]),
+        (["And why?", "It is up."], ["It is up."]),
+        (["And why?", PREDICT, "It is down."], ["", "It is down."]),
+        (["## Two\n\nIt is up."], [""]),
+        (["## Alone\n\nIt is up."], [""]),
+    ],
+)
+def test_what_a_section_says_of_an_outcome_is_its_next_statement(sources, after):
+    lab = lab_of("## One\n\nsome words", PREDICT, *sources)
+    assert [vote.after for vote in lab.votes] == after
+
+
+def test_a_vote_shows_what_the_next_cell_printed():
+    outputs = [
+        new_output("stream", name="stdout", text="1 of 2\n"),
+        new_output("display_data", data={"image/png": "", "text/plain": "<Figure>"}),
+        new_output("execute_result", data={"text/plain": "a  b"}),
+    ]
+    later = new_output("stream", name="stdout", text="later")
+    head = new_markdown_cell("# 07 A lab\n\n**Time.** 1 minutes to read.")
+    ask = new_markdown_cell("**Predict.** It was 3. How large is it now?")
+    cells = [new_code_cell("1", outputs=each) for each in (outputs, [later])]
+    (vote,) = outline(new_notebook(cells=[head, ask, *cells])).votes
+    assert vote.shown == "1 of 2\na  b"
+    assert vote.name == "Predict: how large is it now?"
+    assert vote.question == "It was 3. How large is it now?"
+
+
+WORDS = 25 * "word ", 57 * "word "
+LONG = f"## One\n\n{WORDS[0]}", PREDICT, "So it is.", TASK, f"## Two\n\n{WORDS[1]}"
+
+
+def test_the_minutes_of_reading_are_shared_by_the_number_of_words():
+    lab = lab_of(*LONG, reading=100)  # and of 100 words
+    assert [part.minutes for part in lab.parts] == [9, 31, 2, 3, 9, 57]
+
+
+def test_the_plan_has_a_line_for_each_section_vote_and_task():
+    lab = lab_of(*LONG, reading=100)
+    ways = guide.schedules(lab, lesson.Lesson(cut_for_45=("One",)))
+    assert [way.name for way in ways] == ["45 minutes", "90 minutes"]
+    assert guide.lines(lab, ways) == [
+        ("section", "Opening", "", 9, ["0:00–0:09", "0:00–0:09"]),
+        ("section", "One", "", 34, ["", "0:09–0:54"]),
+        ("vote", "Predict: what comes", "", 2, ["", "0:40–0:42"]),
+        ("task", "Exercise 7.1", "★☆☆", 9, ["0:09–0:18", "0:45–0:54"]),
+        ("section", "Two", "", 57, ["0:18–1:15", "0:54–1:51"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reading", "plan", "lengths"),
+    [
+        (36, {}, {"45 minutes": [45], "90 minutes": [45]}),
+        (37, {}, {"90 minutes": [46]}),
+        (
+            37,
+            {"cut_for_45": ("Exercise 7.1",), "second_half": "Exercise 7.1"},
+            {"45 minutes": [37], "90 minutes": [46], "2 × 45 minutes": [37, 9]},
+        ),
+    ],
+)
+def test_a_lab_has_the_schedules_that_it_has_time_or_a_plan_for(reading, plan, lengths):
+    ways = guide.schedules(lab_of(TASK, reading=reading), lesson.Lesson(**plan))
+    assert {way.name: way.lengths for way in ways} == lengths
 
 
 def test_a_vote_without_a_heading_has_the_name_of_its_question_and_what_came_out():
@@ -125,6 +204,10 @@ def test_a_second_session_has_a_clock_of_its_own():
     assert [span.begin for span in spans.values()][2] == 0
     ends = sum(max(s.end for s in spans.values() if s.session == n) for n in (0, 1))
     assert ends == lab.minutes == 19
+    with pytest.raises(ValueError, match="must name a part of the lab, got 'Three'"):
+        timed(lab, second_half="Three")
+    with pytest.raises(ValueError, match="can't begin with what is cut: 'Two'"):
+        timed(lab, cut=["Two"], second_half="Two")
 
 
 def test_a_lab_without_its_minutes_is_named():
@@ -189,6 +272,85 @@ def test_each_question_to_recall_has_its_answer(name):
     asked = re.findall(r"^\d\. ", WORKED[name].cells[-1].source, re.M)
     assert 2 * len(both) == len(asked)
     assert all(re.search(r"[.?]$", text) for pair in both for text in pair)
+
+
+def test_a_question_to_recall_has_the_answer_with_its_number():
+    asked = "**Recall**\n\n1. What is up?\n2. And what\n   is down?\n\n"
+    told = "<details>\n\n2. The sea.\n1. The sky.\n\n</details>\n\n"
+    for answers, wanted in (told, ["The sky.", "The sea."]), ("", ["", ""]):
+        cells = [new_markdown_cell("1. first"), new_markdown_cell(asked + answers)]
+        both = guide.recall(new_notebook(cells=cells))
+        assert both == [*zip(["What is up?", "And what\n   is down?"], wanted)]
+    assert guide.recall(new_notebook(cells=cells[:1])) == []
+
+
+def test_a_term_stands_with_its_sentence_and_with_what_that_leans_on():
+    nine = "The **rank** of a matrix counts its independent rows."
+    eight = "A **big one** has all of them, always."
+    leans = "It is a **small one** too."
+    last = "Then **`Zeros`** fill what is left of the whole matrix."
+    terms = "Here we see **three word terms** for what has none."
+    texts = [
+        "# 07 A lab\n\nThe **opening** is no part of it, as everybody knows.",
+        "The **answer** of a student is no part of it, either.",
+        f"{nine} {eight}\n\n{leans} The rest of it says nothing that anybody needs.",
+        f"{terms} It has **long bold words here**, a **new** one, and **rank 1**.",
+        f"The **Rank** is told again here, and nobody needs it twice. {last}",
+        "The **end** is no part of it, as everybody knows.",
+    ]
+    cells = list(map(new_markdown_cell, texts))
+    cells[1].metadata["nbgrader"] = {"solution": True}
+    cells.insert(1, new_code_cell("# A **comment** is no text that students read."))
+    assert guide.glossary(new_notebook(cells=cells)) == [
+        ("big one", f"{nine} {eight}"),
+        ("rank", nine),
+        ("small one", leans),
+        ("three word terms", terms),
+        ("`Zeros`", last),
+    ]
+
+
+def grader(**about):
+    about = {"schema_version": 3, "task": False, "locked": False, **about}
+    return {"nbgrader": about}
+
+
+def test_of_code_a_task_is_told_in_short_and_a_written_one_in_full():
+    solved = "### BEGIN SOLUTION\n{}\n### END SOLUTION"
+    head = "# 07 Is `<b>` a tag?\n\n**What you will do.** Add.\n\n"
+    head += "**Time.** 1 minutes to read."
+    code = "## Exercise 7.1 · 9 min · ★☆☆\n\nAdd all.\n\n`total(x)` returns it.\n\n"
+    code += "Mind the sign.\n\n<details>\n\n`sum(x)`\n\n</details>"
+    cells = [
+        new_markdown_cell(head),
+        new_markdown_cell(code),
+        new_code_cell(
+            solved.format("total = sum"),
+            metadata=grader(grade_id="a", grade=False, solution=True),
+        ),
+        new_code_cell(
+            "checks.total(total)",
+            metadata=grader(grade_id="b", grade=True, solution=False, points=1),
+        ),
+        new_markdown_cell("## Question 7.2 · 3 min · ★☆☆\n\nWhy?\n\nSay it in short."),
+        new_markdown_cell(
+            solved.format("**Answer.** *So* it is."),
+            metadata=grader(grade_id="c", grade=True, solution=True, points=2),
+        ),
+        new_markdown_cell("The end."),
+    ]
+    notebook, checks = new_notebook(cells=cells), SimpleNamespace()
+    page = guide.guide(notebook, lesson.Lesson(), checks, folder=".")
+    assert "&lt;b&gt;" in page.partition("</title>")[0]
+    soup = BeautifulSoup(page, "html.parser")
+    told = [" ".join(each.get_text(" ").split()) for each in soup.select(".asked")]
+    assert told == [
+        "Exercise 7.1 · 9 min · ★☆☆ · 1 point Add all. total(x) returns it."
+        " Model answer total = sum",
+        "Question 7.2 · 3 min · ★☆☆ · 2 points Why? Say it in short."
+        " Model answer So it is.",
+    ]
+    assert "3, of which 2 for written answers" in " ".join(soup.dl.get_text().split())
 
 
 def test_a_glossary_has_terms_and_no_phrases():

@@ -48,6 +48,12 @@ def answer(source, *, cell_id="answer", **metadata):
     return new_code_cell(source, id=cell_id, metadata={"nbgrader": grader, **metadata})
 
 
+def graded(source, *, points=1):
+    grader = {"grade_id": "b", "grade": True, "solution": False, "locked": True}
+    grader |= {"points": points, "schema_version": 3, "task": False}
+    return new_code_cell(source, metadata={"nbgrader": grader})
+
+
 # --- What is on them -----------------------------------------------------------------
 
 
@@ -157,6 +163,69 @@ def test_every_exercise_says_its_points(pages, lab, kind):
     assert [int(found[1]) for found in said] == wanted
 
 
+TASK = "## Exercise 1.1 · 5 min · ★☆☆\n\nDouble it."
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (graded("1"), " · 5 min · ★☆☆ · 1 point"),
+        (graded("1", points=2), " · 5 min · ★☆☆ · 2 points"),
+        (new_code_cell("1"), " · 5 min · ★☆☆"),
+    ],
+)
+def test_points_are_counted_in_words_where_there_are_any(cell, said):
+    page = sheets.sheet(lab_of(new_markdown_cell(TASK), cell))
+    assert soup_of(page).h2.get_text() == f"Exercise 1.1{said}"
+
+
+@pytest.mark.parametrize("solutions", [False, True])
+def test_an_exercise_ends_with_its_graded_cell(solutions):
+    cells = [
+        new_markdown_cell(f"Before.\n\n{TASK}"),
+        answer("double = 2", tags=["lines-2"]),
+        graded("check(double)"),
+        new_markdown_cell("After."),
+    ]
+    page = soup_of(sheets.sheet(lab_of(*cells), solutions=solutions))
+    (section,) = page.main.select("section")
+    assert section["class"] == ["exercise"]
+    shown = section.get_text()
+    assert re.search("Exercise 1.1.*Double it.*check", shown, re.S)
+    assert ("Your code" in shown) is not solutions
+    assert not re.search("Before|After", shown)
+    assert "Before" in page.main.get_text()
+    assert section.find_next_sibling().get_text() == "After."
+
+
+def test_what_is_a_solution_and_what_a_prediction_is_said():
+    guess = answer('checks.prediction("up", "a")', cell_id="guess")
+    guess.metadata["nbgrader"]["grade_id"] = "b"
+    guess.source = f"before = 1\n{guess.source}\nafter = 3"
+    page = soup_of(sheets.sheet(lab_of(guess, answer("y = 4")), solutions=True))
+    said = [
+        (each.p.get_text(), each.pre.get_text()) for each in page.select(".solution")
+    ]
+    guessed = 'checks.prediction("up", "a")\n'
+    assert said == [("Prediction", guessed), ("Solution", "y = 4\n")]
+    assert not re.search("before|after", page.get_text())
+
+
+def test_a_sheet_that_cannot_be_made_is_named():
+    with pytest.raises(
+        ValueError, match=r"^99_lab\.ipynb: cell 'answer' must be print"
+    ):
+        sheets.pages({"99_lab": lab_of(answer("x = 1"))})
+
+
+def test_the_title_is_text_and_the_fonts_are_put_in_once():
+    lab = new_notebook(cells=[new_markdown_cell("# Is `a <b> c`?\n\n`/* fonts */`")])
+    page = sheets.sheet(lab)
+    assert "&lt;b&gt;" in page.partition("</title>")[0]
+    assert page.count("@font-face") == len(fonts.FACES)
+    assert "/* fonts */" in text_of(page)
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_teachers_see_what_each_point_of_a_written_answer_is_for(pages, lab):
     rubric = lesson.read(lab).rubric
@@ -214,7 +283,7 @@ def test_of_a_folded_cell_the_outputs_are_printed(solutions):
     assert not page.select("main pre")
     (drawn,) = page.select("img")
     assert (drawn["width"], drawn["height"]) == ("640", "360")
-    cell.metadata.jupyter.source_hidden = False
+    cell.metadata.jupyter = {"outputs_hidden": True}
     again = text_of(sheets.sheet(lab_of(cell), solutions=solutions))
     assert "plots.show" in again
 
@@ -228,19 +297,8 @@ def test_no_mark_is_printed(pages, lab, kind):
 
 @pytest.mark.parametrize("solutions", [False, True])
 def test_hidden_tests_are_not_printed(solutions):
-    cell = new_code_cell(
-        "seen = 1\n### BEGIN HIDDEN TESTS\nhidden = 2\n### END HIDDEN TESTS\n",
-        metadata={
-            "nbgrader": {
-                "grade_id": "b",
-                "grade": True,
-                "solution": False,
-                "locked": True,
-                "points": 1,
-                "schema_version": 3,
-                "task": False,
-            }
-        },
+    cell = graded(
+        "seen = 1\n### BEGIN HIDDEN TESTS\nhidden = 2\n### END HIDDEN TESTS\n"
     )
     text = text_of(sheets.sheet(lab_of(cell), solutions=solutions))
     assert "seen" in text
@@ -306,6 +364,19 @@ def test_what_is_asked_ends_with_its_space_and_where_to_turn():
     assert section.find_next_sibling().get_text() == "It is (a)."
     with pytest.raises(ValueError, match="must follow a prediction or an exercise"):
         sheets.sheet(lab_of(told))
+
+
+def test_what_gives_an_answer_away_may_ask_the_next_question():
+    tags = {"tags": ["lines-2"]}, {"tags": ["overleaf", "lines-3"]}
+    first = new_markdown_cell("**Predict.** Up?", metadata=tags[0])
+    both = new_markdown_cell("Up it is.\n\n**Predict.** And now?", metadata=tags[1])
+    page = soup_of(sheets.sheet(lab_of(first, both)))
+    one, other = page.select(".prediction")
+    assert one.select(".turn")
+    assert len(one.select(".rule")) == 2
+    assert one.find_next_sibling().get_text() == "Up it is."
+    assert not other.select(".turn")
+    assert len(other.select(".rule")) == 3
 
 
 def test_an_answer_without_space_is_refused():
@@ -388,6 +459,16 @@ def outputs_of(*outputs):
     return [pre.get_text() for pre in soup_of(page).select("main .output")]
 
 
+def test_code_keeps_its_indents_and_colours_and_other_fences_are_plain():
+    text = "```python\ndef f():\n    return 1\n```\n\n```\ndef g():\n```"
+    page = soup_of(sheets.sheet(lab_of(new_markdown_cell(text))))
+    code, plain = page.select("main pre")
+    assert (code["class"], plain["class"]) == (["code"], ["output"])
+    assert [line["style"] for line in code.select(".line")] == ["--in: 0", "--in: 4"]
+    assert code.get_text() == "def f():\n    return 1\n"
+    assert plain.get_text() == "def g():\n"
+
+
 def test_neither_bars_nor_widgets_nor_tracebacks_are_printed():
     bar = new_output("stream", name="stderr", text="100%|███| 5/5 [00:01<00:00]\n")
     redrawn = new_output("stream", name="stdout", text="10 %\r50 %\rdone\nnext\r\n")
@@ -416,6 +497,11 @@ def test_neither_bars_nor_widgets_nor_tracebacks_are_printed():
             "<tr><th></th><th>a</th></tr><tr><th>name</th><th></th></tr>",
             ["col", "col"],
             0,
+        ),
+        (
+            "<tr><th>name</th><th></th></tr>" + "<tr><th>b</th><th></th></tr>" * 2,
+            ["col"] * 3,
+            3,
         ),
     ],
 )
@@ -488,14 +574,21 @@ def test_the_fonts_have_every_character(pages, lab, kind):
 
 def test_formulas_have_the_letters_that_a_browser_slants_and_no_others():
     """They are not in the page: a browser draws 𝑥 for x, and the root of <msqrt>."""
-    text = "Αxhπ"
+    text = "AzΑxhπ"
     held = dict(re.findall('"(Sheet .+?)".*?normal.*?base64,(.+?)"', fonts.css(text)))
     held = {
         family: TTFont(io.BytesIO(base64.b64decode(data))).getBestCmap()
         for family, data in held.items()
     }
-    assert set(map(chr, held["Sheet Math"])) == {*text, *"𝛢𝑥ℎ𝜋𝜛√"}
+    assert set(map(chr, held["Sheet Math"])) == {*text, *"𝐴𝑧𝛢𝑥ℎ𝜋𝜛√"}
     assert ord("𝑥") not in held["Sheet Text"]
+
+
+@pytest.mark.parametrize(("family", "weight", "style"), fonts.FACES)
+def test_a_face_is_as_heavy_and_as_slanted_as_its_file_says(family, weight, style):
+    with TTFont(fonts.path(*fonts.FACES[family, weight, style])) as font:
+        assert font["OS/2"].usWeightClass == weight
+        assert bool(font["head"].macStyle & 2) == (style == "italic")
 
 
 def test_of_a_tables_attributes_only_spans_stay():

@@ -8,6 +8,7 @@ import copy
 import functools
 import io
 import json
+import math
 import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,11 +21,12 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from labhelpers import linalg
 from teaching import __main__ as command
 from teaching import labs, lesson
-from teaching.execute_notebook import execute
+from teaching.execute_notebook import CellFailed, execute
 from teaching.handing_out import careful_writing, html_of, leaks
-from teaching.site import build, frames, lab_page, page
+from teaching.site import build, frames, lab_page, page, reference
 
 LABS = labs.read()
 LAB = "01_factorisation"
@@ -157,7 +159,7 @@ def test_no_file_of_the_students_edition_has_what_only_a_teachers_file_has(built
 @pytest.fixture
 def few_rooms(monkeypatch):
     rooms = {"linalg": "<h1>labhelpers.linalg</h1>"}
-    monkeypatch.setattr(build.reference, "pages", lambda: rooms)
+    monkeypatch.setattr(reference, "pages", lambda: rooms)
 
 
 def test_a_solution_that_leaks_stops_the_build(few_rooms):
@@ -168,10 +170,12 @@ def test_a_solution_that_leaks_stops_the_build(few_rooms):
 
 
 def test_a_site_that_is_too_large_is_refused(built):
-    large = built | {"figures/large.webp": bytes(build.MOST)}
-    with pytest.raises(ValueError, match="must be at most 15,000,000 bytes"):
+    left = build.MOST - sum(map(len, built.values()))
+    assert left > 0
+    large = built | {f"{build.FOLDER}large.webp": bytes(left + 1)}
+    with pytest.raises(ValueError, match="at most 15,000,000 bytes, and is 15,000,001"):
         build.refuse(LABS, large)
-    assert sum(map(len, built.values())) < build.MOST
+    build.refuse({}, {f"{build.FOLDER}large.webp": bytes(build.MOST)})
 
 
 def test_what_is_open_to_students_needs_no_file_of_the_other_edition(built):
@@ -181,6 +185,31 @@ def test_what_is_open_to_students_needs_no_file_of_the_other_edition(built):
 
 
 # --- What is on the pages ------------------------------------------------------------
+
+
+def test_an_exercise_is_a_section_that_ends_with_its_graded_cell():
+    grader = {"grade_id": "b", "grade": True, "solution": False, "locked": True}
+    grader |= {"points": 1, "schema_version": 3, "task": False}
+    task = "## Exercise 1.1 · 5 min · ★☆☆\n\nDouble it."
+    cells = [
+        new_markdown_cell(f"Before.\n\n{task}"),
+        answer("double = 2"),
+        new_code_cell("checks.double(double)", metadata={"nbgrader": grader}),
+        new_markdown_cell("After."),
+        new_markdown_cell("## Question 1.2 · 5 min · ★☆☆\n\nAnd why?"),
+        new_markdown_cell("The end."),
+    ]
+    html, _ = lab_page.inside(
+        "01_lab", lab_of(*cells), solutions=True, folder=".", assets=""
+    )
+    assert html.count("<section") == html.count("</section>") == 2
+    soup = soup_of(str(html))
+    first, second = (section.get_text() for section in soup.select("section.exercise"))
+    assert re.search("Double it.*double = 2.*checks.double", first, re.S)
+    assert re.search("And why.*The end", second, re.S)
+    for section in soup.select("section"):
+        section.decompose()
+    assert " ".join(soup.get_text().split()) == "01 A lab Before. After."
 
 
 def test_solutions_are_folded_or_stubs():
@@ -241,6 +270,28 @@ def test_students_see_what_came_out_of_an_experiment_but_no_verdict_on_a_guess()
     assert inside(cell, solutions=True).select(".card")
 
 
+def test_what_a_cell_printed_is_there_but_for_warnings_and_tracebacks():
+    outputs = [
+        new_output("stream", name="stderr", text="a warning"),
+        new_output("stream", name="stdout", text="1 < 2\n"),
+        new_output("execute_result", {"text/plain": "tensor(3)"}),
+        new_output(
+            "display_data",
+            {"text/html": "<table><tr><td>4</td></tr></table>", "text/plain": "no"},
+        ),
+        new_output("error", ename="OSError", evalue="no disk", traceback=["/home/x"]),
+    ]
+    soup = inside(new_code_cell("run()", outputs=outputs))
+    shown = [each.get_text() for each in soup.select(".output, table")]
+    assert shown == ["1 < 2", "tensor(3)", "4", "OSError: no disk"]
+
+
+@pytest.mark.parametrize("source", [r"So $\nosuchcommand{x}$.", "![far](https://a.b)"])
+def test_what_cannot_be_shown_is_refused_with_its_lab_and_cell(source):
+    with pytest.raises(ValueError, match=r"^01_lab\.ipynb, cell 'here' must be print"):
+        inside(new_markdown_cell(source, id="here"))
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_every_figure_is_there_with_its_text(built, lab):
     def alts(cell):
@@ -276,12 +327,72 @@ def test_the_index_says_what_the_first_cells_say():
     assert build.listed("01_fall", lab_of())["refutes"] is None
 
 
+def test_the_index_offers_every_file_with_its_kind_and_size(built):
+    offered = soup_of(built["index.html"].decode()).select(".downloads li")
+    assert {item.a["href"] for item in offered} == {
+        path for path in built if path.startswith("downloads/")
+    }
+    for item in offered:
+        path, title = item.a["href"], item.a.get_text()
+        kind, size = item.small.get_text().removesuffix(" MB").split(", ")
+        assert path.endswith(f".{kind}")
+        assert float(size) == pytest.approx(len(built[path]) / 1e6, abs=0.06)
+        number = re.search(r"Lab (\d\d) on paper", title)
+        assert number[1] in path if number else "The labs" in title
+    kinds = [item.small.get_text().partition(",")[0] for item in offered]
+    assert sorted(kinds) == ["html"] * len(LABS) + ["zip"]
+
+
+def test_headings_get_ids_and_what_stands_below_them_can_be_searched():
+    html = """<h1>Fall &amp; rise</h1><p>It <b>falls</b> at <math><mi>g</mi></math>.</p>
+    <section><h2>Exercise 1.1 · 5 min</h2>
+    <p>Let it fall.</p></section><h2>Fall</h2><h3 id="own">Fall</h3><h2>Fall</h2>
+    <h6>Returns</h6> <p>A <code>float</code>.</p>"""
+    read = page.read(html)
+    assert read.title == "Fall & rise"
+    assert read.headings == [
+        (1, "fall-rise", "Fall & rise", "It falls at …."),
+        (2, "exercise-1-1", "Exercise 1.1", "Let it fall."),
+        (2, "fall", "Fall", ""),
+        (3, "own", "Fall", ""),
+        (2, "fall-2", "Fall", "Returns A float."),
+    ]
+    soup = soup_of(str(read.html))
+    assert [tag["id"] for tag in soup.select("h1, h2, h3")] == [
+        heading.id for heading in read.headings
+    ]
+    assert soup.h2.small.get_text() == "5 min"
+    assert soup.select_one("p.part").get_text() == "Returns"
+    assert not soup.h6
+    entries = searched(page.search_index({"01_a.html": read}))
+    first = ["01_a.html#fall-rise", "Fall & rise", "Fall & rise", "It falls at …."]
+    assert entries[0] == first
+    assert [url for url, *_ in entries[1:3]] == [
+        "01_a.html#exercise-1-1",
+        "01_a.html#fall",
+    ]
+
+
+def test_a_heading_is_text_wherever_a_page_repeats_it():
+    read = page.read("<h1>Is a &lt;b&gt;?</h1><h2>Yes: &lt;b&gt;</h2><h2>No</h2>")
+    html = page.frame(read, root="", assets="", solutions=False, version="1", turns={})
+    soup = soup_of(html)
+    assert soup.title.get_text() == "Is a <b>? · Autograd labs"
+    listed = [link.get_text() for link in soup.select("aside a")]
+    assert listed == ["Yes: <b>", "No"]
+    assert not soup.b
+
+
 def test_labs_follow_each_other(built):
     names = [f"{lab}.html" for lab in LABS]
     for before, name, after in zip([None, *names], names, [*names[1:], None]):
         links = soup_of(built[name].decode()).select(".turn-page a")
         ways = {link["rel"][0]: link["href"] for link in links}
         assert (ways.get("prev"), ways.get("next")) == (before, after)
+        for link in links:
+            assert (
+                soup_of(built[link["href"]].decode()).h1.get_text() in link.get_text()
+            )
 
 
 def test_a_link_to_a_lab_leads_to_its_page_and_others_are_refused():
@@ -356,6 +467,8 @@ def test_the_reference_has_what_is_public_and_nothing_else(built):
     listed = soup_of(built["reference/index.html"].decode()).select(".rooms a")
     rooms = {f"reference/{link['href']}" for link in listed}
     assert rooms == {n for n in built if re.match("reference/(?!index)", n)}
+    (line,) = [link.parent.span for link in listed if link["href"] == "linalg.html"]
+    assert line.get_text() == linalg.__doc__.splitlines()[0]
 
 
 def test_the_same_labs_give_the_same_site(few_rooms):
@@ -389,7 +502,9 @@ def test_sliders_are_thinned_and_keep_both_ends_and_where_they_stand():
             assert len(kept) <= 24
             assert {0, still, count - 1} <= set(kept)
             assert kept == sorted(set(kept))
-            assert len(kept) == count or max(b - a for a, b in zip(kept, kept[1:])) < 5
+            # As even as can be, where one position is taken by where it stands.
+            gap = max((b - a for a, b in zip(kept, kept[1:])), default=0)
+            assert gap <= (1 if count <= 24 else math.ceil((count - 1) / 22))
     slider = frames.slider(bundle(), most=5)
     assert slider.values[slider.still] == "0.007"
     assert slider.alts[-1] == "the curve at rate 29"
@@ -405,6 +520,9 @@ def test_frames_are_files_that_both_editions_share(built):
         assert json.loads(slider["data-paths"]) == [way + path for path in paths]
         assert slider.img["alt"] == "the curve at rate 7"
         assert slider.output.get_text() == "0.007"
+        still = json.loads(slider["data-values"]).index("0.007")
+        control = [slider.input[key] for key in ("min", "value", "max")]
+        assert control == ["0", str(still), str(len(paths) - 1)]
 
 
 SCRUB = """
@@ -448,6 +566,17 @@ def test_a_lab_that_prints_something_else_is_refused_and_named(small_lab):
     for cell in stored.cells[1], ran.cells[1]:
         cell.metadata["tags"] = ["nbval-ignore-output"]
     assert frames.merged(stored, ran, lab="01_lab") == stored
+
+
+def test_a_lab_that_fails_is_refused_and_named(monkeypatch):
+    def execute(*_, **__):
+        raise CellFailed("in slide, OSError: no disk")
+
+    monkeypatch.setattr(frames, "execute", execute)
+    lab = lab_of(new_code_cell(SCRUB, id="slide"))
+    told = r"^01_lab\.ipynb must run: in slide, OSError: no disk"
+    with pytest.raises(ValueError, match=told):
+        frames.with_frames({"01_lab": lab}, ".", say=str)
 
 
 def test_labs_without_sliders_are_not_run():
