@@ -140,7 +140,8 @@ class _Page:
     def figure(self, cell, output):
         """Return a figure, and keep it."""
         shown = html_of.picture(output)
-        count = sum(name.startswith(f"{self.lab}-{cell.id}-") for name in self.pictures)
+        start = f"figures/{self.lab}-{cell.id}-"
+        count = sum(name.startswith(start) for name in self.pictures)
         path = self.keep(f"{self.lab}-{cell.id}-{count + 1}.webp", shown.webp)
         return _img(path, shown.width, shown.height, shown.alt)
 

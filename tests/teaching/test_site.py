@@ -286,6 +286,26 @@ def test_what_a_cell_printed_is_there_but_for_warnings_and_tracebacks():
     assert shown == ["1 < 2", "tensor(3)", "4", "OSError: no disk"]
 
 
+def figure(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), colour).save(file, "PNG")
+    image = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    about = {"image/png": {"alt": f"all {colour}"}}
+    return new_output("display_data", image, metadata=about)
+
+
+def test_each_figure_of_a_cell_is_a_file_of_its_own():
+    cell = new_code_cell("draw()", outputs=[figure("red"), figure("blue")])
+    html, pictures = lab_page.inside(
+        "01_lab", lab_of(cell), solutions=False, folder=".", assets="../"
+    )
+    images = soup_of(str(html)).select("img")
+    assert [image["alt"] for image in images] == ["all red", "all blue"]
+    assert [image["src"] for image in images] == [f"../{path}" for path in pictures]
+    seen = [Image.open(io.BytesIO(data)).getpixel((0, 0)) for data in pictures.values()]
+    assert seen == [(255, 0, 0), (0, 0, 255)]
+
+
 @pytest.mark.parametrize("source", [r"So $\nosuchcommand{x}$.", "![far](https://a.b)"])
 def test_what_cannot_be_shown_is_refused_with_its_lab_and_cell(source):
     with pytest.raises(ValueError, match=r"^01_lab\.ipynb, cell 'here' must be print"):
