@@ -221,6 +221,10 @@ def test_solutions_are_folded_or_stubs():
     student = inside(cell).get_text()
     assert "YOUR ANSWER HERE" in student
     assert "secret" not in student
+    graded = {**cell.metadata.nbgrader, "grade": True, "points": 1}
+    written = new_markdown_cell(cell.source, metadata={"nbgrader": graded})
+    assert "secret = 1 + 1" in inside(written, solutions=True).details.get_text()
+    assert inside(written).get_text().strip() == "01 A lab"
 
 
 def test_a_cell_that_draws_is_folded():
