@@ -1,4 +1,4 @@
-"""``python -m teaching``: what is typed reaches the rooms, and what they say comes out."""
+"""``python -m teaching``: what is typed reaches the rooms; what they say is shown."""
 
 import inspect
 from types import SimpleNamespace

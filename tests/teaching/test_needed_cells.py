@@ -65,8 +65,11 @@ def lab(changes=(), after=(), moved=()):
     return new_notebook(cells=cells)
 
 
-def run(cells, plan=None, watch=False):
-    """Run cells in one namespace; return the answers, the names, and what is known."""
+def run(cells, plan=None, watch=0):
+    """Run cells in one namespace; return the answers, the names, and what is known.
+
+    ``watch``: as if each took so many seconds.
+    """
     names, answers = {"__name__": "__main__"}, {}
     plan = plan or needed_cells.everything(cells)
     here = {"globals": lambda: names, "__import__": __import__}
@@ -84,7 +87,7 @@ def run(cells, plan=None, watch=False):
             for name, text in plan.handed.get(i, {}).items():
                 watched_values.load(names, name, text)
             if watch:
-                watcher.after(cell, 1.0)
+                watcher.after(cell, watch)
     return answers, names, watcher and watcher.known
 
 
@@ -119,7 +122,7 @@ def shown(value):
 @pytest.fixture(scope="module")
 def known():
     cells = lab({"rate-solution": f"rate = float(1 / norm(A))\n{HANDED}"}).cells
-    return run(cells, watch=True)[2]
+    return run(cells, watch=1.0)[2]
 
 
 def planned(cells, known):
@@ -178,6 +181,15 @@ def test_what_a_cell_changes_is_seen(known):
     assert "U" in known["step"].changes
     assert {"generator", "ran"} <= set(known["draw"].changes)
     assert "A" not in {name for each in known.values() for name in each.changes}
+
+
+def test_what_takes_no_time_is_made_anew_and_an_answer_is_no_cell_of_the_course():
+    cells = lab({"rate-solution": HANDED}).cells
+    slow, quick = (run(cells, watch=s)[2] for s in (1.0, 0.2))
+    assert list(slow["fit"].saved) == ["run"]
+    assert not any(each.saved for each in quick.values())
+    course = [cell.id for cell in cells if not cell.id.endswith("-solution")]
+    assert list(slow) == list(quick) == course
 
 
 HANDED = "rate = float(run.losses[-1])"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teaching.marking import read_cells
+from teaching.marking import read_cells, watched_values
 
 MODULES = {"np", "torch", "nn"}
 PLAIN = """
@@ -76,3 +76,69 @@ def test_an_import_says_what_stands_for_what():
     assert one.kind == other.kind == "import"
     assert one.origins == {("np", "numpy")}
     assert other.origins == {("d", "a.b.c")}
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("import a.b", "import"),
+        ("from a import b", "import"),
+        ("def f(x, y=1, *, z=2): pass", "function"),
+        ("def f(x, y=[]): pass", "plain"),
+        ("def f(x, *, y=[]): pass", "plain"),
+        ("@g\ndef f(x): pass", "plain"),
+        ("class A: pass", "plain"),
+        ("x = 1", "plain"),
+        ("x += 1", "other"),
+        ("x[0] = f(1)", "plain"),
+        ("if x:\n    y = 1", "other"),
+        ("f(x)", "other"),
+    ],
+)
+def test_what_a_statement_is_tells_whether_it_surely_gives_values(source, kind):
+    (statement,) = read_cells.statements_of(source)
+    assert statement.kind == kind
+    assert statement.end == source.count("\n") + 1
+
+
+READ = {  # source: (names that it reads at once, later, and gives values to)
+    "x = y": ("y", "", "x"),
+    "x += y": ("x y", "", "x"),
+    "x[i] = y": ("x i y", "", ""),
+    "for i in x:\n    i\n    k = i": ("x", "", "i k"),
+    "for i in x:\n    pass\nelse:\n    y": ("x y", "", "i"),
+    "while x:\n    y = z\n    y\nelse:\n    w": ("x z w", "", "y"),
+    "if x:\n    y = 1\nelse:\n    y": ("x y", "", "y"),
+    "with x as y:\n    y, z": ("x z", "", "y"),
+    "try:\n    x\nexcept E as e:\n    e, y\nfinally:\n    z": ("x E y z", "", "e"),
+    "try:\n    x\nexcept:\n    y\nelse:\n    z": ("x y z", "", ""),
+    "if x:\n    import y\n    y": ("x", "", "y"),
+    "x = [y for y in z]": ("z", "", "x"),
+    "f = lambda x: x + y": ("", "y", "f"),
+    "def f(x=a):\n    return x + y": ("a", "y", "f"),
+    "def f():\n    def g():\n        return y\n    return g": ("", "y", "f"),
+    "class A(B):\n    x = y\n    def f(self):\n        return z": ("B y", "z", "A"),
+    "x = {f(y) for y in [lambda: w]}": ("f", "w", "x"),
+    "match x:\n    case [y]:\n        z = y": ("x y z", "", "y z"),
+}
+
+
+@pytest.mark.parametrize("source", READ)
+def test_which_names_a_statement_reads_now_and_later(source):
+    (found,) = read_cells.statements_of(source)
+    want = tuple(set(names.split()) for names in READ[source])
+    assert (found.reads, found.later, found.binds) == want
+    assert read_cells.read_names(source) == want[0] | want[1]
+
+
+def test_what_is_no_python_has_no_statements():
+    assert read_cells.statements_of("x = = 1") == []
+    assert read_cells.look_for_doubt("x = = 1", MODULES) is None
+
+
+@pytest.mark.parametrize("source", ["x = rand(2)", "x = [np.random.normal()]"])
+def test_a_draw_reads_the_state_of_all_draws(source):
+    (statement,) = read_cells.statements_of(source)
+    assert watched_values.RANDOM in statement.reads
+    (later,) = read_cells.statements_of(f"def f():\n    {source}")
+    assert watched_values.RANDOM in later.later - later.reads

@@ -1,10 +1,15 @@
 """What a cell changes is seen, and nothing is handed over that shares memory."""
 
+import collections
+import functools
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from labchecks.student import same_state_after
 from teaching.marking import watched_values
 
 
@@ -110,3 +115,97 @@ def test_settings_and_draws_are_names_of_their_own():
     assert found()[watched_values.RANDOM] != before[watched_values.RANDOM]
     torch.set_rng_state(kept)
     assert found() == before
+
+
+NUMPY = np.random.rand
+
+
+@pytest.mark.parametrize("draw", [NUMPY, random.random, lambda: torch.rand(1)])
+def test_each_librarys_draws_are_seen(draw):
+    def drawn():
+        return {name: text for name, _, text in watched_values.digests({})}[
+            watched_values.RANDOM
+        ]
+
+    before = drawn()
+    with same_state_after():
+        draw()
+        assert drawn() != before
+    assert drawn() == before
+
+
+def test_names_of_the_shell_are_none_of_the_cells():
+    names = {"x": 1, "_": 2, "_i3": "x", "In": [], "Out": {}, "exit": exit}
+    (found, *rest) = watched_values.digests(names)
+    assert found[:2] == ("x", id(1))
+    assert [name for name, _, _ in rest] == [
+        watched_values.SETTINGS,
+        watched_values.RANDOM,
+    ]
+
+
+OF_A_CELL = """
+def plain(x, y=[1], *, z=[2]):
+    return x + 1
+
+def made(count):
+    def inner(x):
+        return x + len(count)
+    return inner
+
+inner = made([1])
+
+class Kept:
+    shared = [0]
+
+    def __init__(self):
+        self.own = [0]
+
+    def method(self):
+        return self.own
+
+kept = Kept()
+method = kept.method
+part = functools.partial(plain, [1], y=[2])
+chain = collections.deque([[1], [2]])
+objects = np.array([[1], "a"], dtype=object)
+tables = [pd.Series([1.0, 2.0]), pd.Index([1, 2])]
+"""
+CHANGES = {
+    "plain": [
+        "plain.n = 1",
+        "plain.__defaults__[0].append(1)",
+        "plain.__kwdefaults__['z'].append(1)",
+    ],
+    "inner": ["inner.__closure__[0].cell_contents.append(1)"],
+    "Kept": ["Kept.shared.append(1)", "Kept.more = 1"],
+    "kept": ["kept.own.append(1)", "kept.more = 1"],
+    "method": ["kept.own.append(1)"],
+    "part": ["part.args[0].append(1)", "part.keywords['y'].append(1)"],
+    "chain": ["chain[1].append(1)", "chain.rotate()"],
+    "objects": ["objects[0].append(1)"],
+    "tables": ["tables[0][0] = 3", "tables[1] = pd.Index([1, 3])"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [(name, text) for name in CHANGES for text in CHANGES[name]]
+)
+def test_what_a_cells_own_code_holds_is_looked_into(name, change):
+    names = {"__name__": "__main__", "np": np, "pd": pd, "functools": functools}
+    names |= {"collections": collections}
+    exec(OF_A_CELL, names)
+    before = state(names[name])
+    assert before == state(names[name]) != ""
+    exec(change, names)
+    assert state(names[name]) not in ("", before)
+
+
+def test_other_code_is_another_function():
+    def of(source):
+        names = {"__name__": "__main__"}
+        exec(source, names)
+        return state(names["f"])
+
+    assert of("def f(x): return x + 1") == of("def f(x): return x + 1")
+    assert of("def f(x): return x + 1") != of("def f(x): return x * 1")
