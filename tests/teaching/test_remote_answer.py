@@ -4,8 +4,11 @@ Here both sides are in one process; ``test_run_notebook`` has kernels.
 """
 
 import base64
+import contextlib
 import importlib
+import inspect
 import json
+import queue
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -411,3 +414,170 @@ def test_what_is_just_within_the_limits_crosses():
     assert [name for name, _, _ in function.parameters] == many.split(", ")
     assert [default for _, _, default in function.parameters][-2:] == [False, True]
     assert values.unpack(values.pack(type("A" * 50, (), {})())).kind == "A" * 40
+
+
+# --- A kernel that is slow, silent, dead, or says something else ----------------------
+
+
+class Client:
+    """Answers like a kernel, from a list of replies; a second goes by at each look.
+
+    A reply is a dict, what a kernel says of an error in its own code, or None, for
+    nothing in this second. ``others`` are messages that answer something else.
+    """
+
+    def __init__(self, *replies, others=0):
+        self.replies, self.others, self.now, self.asked = list(replies), others, 0, []
+
+    def clock(self):
+        return self.now
+
+    def execute(self, code, *, silent, user_expressions):
+        assert (code, silent) == ("", True)
+        self.asked.append(user_expressions["reply"])
+        return f"message {len(self.asked)}"
+
+    def get_shell_msg(self, *, timeout):
+        self.now += 1
+        if self.others:
+            self.others -= 1
+            return {"parent_header": {"msg_id": "message 0"}, "content": {}}
+        reply = self.replies.pop(0) if self.replies else None
+        if reply is None:
+            raise queue.Empty
+        if "status" not in reply:
+            text = repr(values.write(reply))
+            reply = {"status": "ok", "data": {"text/plain": text}}
+        return {
+            "parent_header": {"msg_id": f"message {len(self.asked)}"},
+            "content": {"user_expressions": {"reply": reply}},
+        }
+
+
+def asker_of(*replies, alive=True, **kwargs):
+    client = Client(*replies, **kwargs)
+    return remote_answer.Asker(client, lambda: alive, client.clock)
+
+
+def test_a_reply_is_waited_for_and_told_from_others():
+    asker = asker_of(None, {"value": values.pack(3.5)}, others=2)
+    assert asker.answer("rate") == 3.5
+    assert not asker.silent
+    (asked,) = asker.client.asked
+    assert "get_ipython().user_ns" in asked
+    assert json.dumps({"answer": "rate"}) in asked
+
+
+@pytest.mark.parametrize(("seconds", "comes"), [(4, True), (3, False)])
+def test_a_kernel_is_silent_after_its_seconds(seconds, comes):
+    asker = asker_of(None, None, None, {"value": values.pack(1)})
+    asker.client.now = 100
+    asker.limit(seconds)
+    if comes:
+        assert asker.answer("x") == 1
+    else:
+        for _ in range(2):
+            with pytest.raises(remote_answer.Silent):
+                asker.answer("x")
+        assert len(asker.client.asked) == 1  # who was silent is asked no more
+    assert asker.silent is not comes
+
+
+def test_a_dead_kernel_is_silent_at_once():
+    asker = asker_of({"value": values.pack(1)}, alive=False)
+    with pytest.raises(remote_answer.Silent):
+        asker.answer("x")
+    assert asker.silent
+    assert asker.client.now == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ValueError", ValueError),
+        ("Mine", RuntimeError),
+        ("SystemExit", RuntimeError),
+        ("UnicodeDecodeError", RuntimeError),
+        ("print", RuntimeError),
+    ],
+)
+def test_an_error_is_raised_as_in_the_kernel_if_all_know_it(name, kind):
+    asker = asker_of({"error": [name, "no x"]})
+    with pytest.raises(kind) as raised:
+        asker.answer("x")
+    assert type(raised.value) is kind
+    assert str(raised.value).removeprefix(f"{name}: ") == "no x"
+
+
+def test_what_hinders_asking_is_an_error_with_its_words():
+    asker = asker_of({"status": "error", "ename": "NameError", "evalue": "no ipython"})
+    with pytest.raises(RuntimeError, match="^NameError: no ipython$"):
+        asker.answer("x")
+
+
+@pytest.mark.parametrize("replies", [[None], [{"value": values.pack(1)}]])
+def test_who_is_silent_gets_no_verdict(replies):
+    """Before the check, or within it, whatever the check makes of it."""
+
+    def check(answer, *, seed, seconds):
+        with contextlib.suppress(remote_answer.Silent):
+            asker.answer("x")
+        return True
+
+    asker = asker_of(*replies)
+    question = remote_answer.Question("check", "x", ())
+    with pytest.raises(remote_answer.Silent):
+        remote_answer.judge(asker, check, question, (), seeds=[1], seconds=5)
+    assert asker.client.now == 4 + len(replies)
+
+
+def test_an_error_instead_of_an_answer_is_what_the_check_gets():
+    def check(answer, *, seed, seconds):
+        seen.append((answer, seed))
+        return True
+
+    seen, asker = [], asker_of(*[{"error": ["NameError", "no rate"]}] * 2)
+    question = remote_answer.Question("check", "rate", ())
+    assert remote_answer.judge(asker, check, question, (), seeds=[1, 2], seconds=9)
+    assert seen == [(values.Other("NameError: no rate"), seed) for seed in (1, 2)]
+
+
+def test_what_an_answer_does_to_its_arguments_is_done_here_too():
+    def answer(items, array, tensor, wide):
+        items.append(3)
+        array[0] = 7
+        tensor.requires_grad_()
+        wide.resize_(4)
+
+    given = [1, 2], np.zeros(2), torch.ones(2), torch.ones(2)
+    Here(answer=answer).answer("answer")(*given)
+    assert given[0] == [1, 2, 3]
+    assert (given[1] == [7, 0]).all()
+    assert given[2].requires_grad
+    assert given[3].isnan().all()  # of another shape: it can't be followed
+
+
+def test_a_function_keeps_its_signature():
+    def answer(a, b=3, *rest, c, d=None, **more):
+        return None
+
+    mine = inspect.signature(Here(answer=answer).answer("answer"))
+    theirs = inspect.signature(answer)
+    assert [(p.name, p.kind) for p in mine.parameters.values()] == [
+        (p.name, p.kind) for p in theirs.parameters.values()
+    ]
+    assert [p.name for p in mine.parameters.values() if p.default is not p.empty] == [
+        "b",
+        "d",
+    ]
+    mine.bind(1, c=2)
+
+
+def test_the_gradient_of_a_loss_is_that_of_the_kernel():
+    remote = Here(answer=lambda x, y: (x**2 * y).sum()).answer("answer")
+    x, y = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, 4.0])
+    (2 * remote(x, y)).backward()
+    assert torch.equal(x.grad, 4 * x.detach() * y)
+    assert not Here(answer=lambda x: x.sum()).answer("answer")(y).requires_grad
+    # Of more than one number there is no gradient to hand over.
+    assert Here(answer=lambda x: x * 2).answer("answer")(x).shape == (2,)
