@@ -128,6 +128,66 @@ def test_what_is_endless_is_cut():
     assert html.count("cut here") == 2
 
 
+def test_what_is_just_short_enough_is_not_cut():
+    notebook = made.replaced(made.empty(LAB), "claim-answer", "w" * feedback.MOST)
+    html = feedback.page(notebook, COPY, student="a", grades={}, comments={})
+    assert "w" * feedback.MOST in html
+    assert "cut here" not in html
+
+
+def test_outputs_are_shown_as_text_without_their_colours():
+    notebook = made.filled(LAB)
+    cell = notebook.cells[made.at(notebook, "scores-check")]
+    cell.outputs = [
+        new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m\n\n"),
+        new_output("error", ename="E", evalue="went \x1b[1;4mwrong", traceback=["-"]),
+        new_output("execute_result", data={"text/plain": "2 < 3"}),
+        new_output("display_data", data={}),
+    ]
+    outputs = [each.get_text() for each in page(notebook).select("pre.output")]
+    assert outputs == ["red", "went wrong", "2 < 3", ""]
+
+
+def test_answers_have_a_heading_and_other_cells_have_none():
+    seen = page(made.filled(LAB), grades={"ghost": feedback.Grade(0, 1, waits=True)})
+    solutions = [c.id for c in COPY.cells if _is_solution(c)]
+    headed = [h.find_parent("section") for h in seen.select("section > h3")]
+    assert [each["id"] for each in headed] == solutions
+    assert {h.get_text() for h in seen.select("section > h3")} == {"Your answer"}
+
+
+def _is_solution(cell):
+    return cell.metadata.get("nbgrader", {}).get("solution")
+
+
+def test_the_title_is_that_of_the_lab_and_of_nothing_after_it():
+    title = COPY.cells[0].source.split("\n")[0].removeprefix("# ")
+    assert title in page(made.empty(LAB)).title.get_text()
+    nameless = made.empty(LAB)
+    nameless.cells[:1] = [new_markdown_cell("No heading"), new_markdown_cell("# Two")]
+    html = feedback.page(nameless, nameless, student="a", grades={}, comments={})
+    assert "Feedback" in BeautifulSoup(html, "html.parser").title.get_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "leads"),
+    [
+        ("https://a.test/x", True),
+        ("HTTP://a.test", True),
+        ("mailto:a@b.test", True),
+        ("#here", True),
+        ("file:///etc/passwd", False),
+        ("data:text/html,x", False),
+        ("//a.test", False),
+    ],
+)
+def test_a_link_leads_to_a_page_or_nowhere(url, leads):
+    notebook = made.replaced(made.empty(LAB), "claim-answer", f"[there]({url})")
+    (link,) = page(notebook).select("section#claim-answer a[href]")
+    assert link.get_text() == "there"
+    assert link["href"] == (url if leads else "#")
+
+
 def test_formulas_are_mathml_and_what_is_none_stays_as_it_was_written():
     notebook = made.replaced(made.empty(LAB), "claim-answer", r"$x^2$, $\nonsense{$")
     grades = {"claim-answer": feedback.Grade(0.0, 2, waits=True)}

@@ -1,5 +1,6 @@
 """Marks find their way back into Moodle and Canvas, and to nobody else."""
 
+import copy
 import csv
 import io
 import shutil
@@ -472,6 +473,56 @@ def test_a_lab_that_is_not_handed_in_again_is_named(opened, tmp_path):
     made.write(tmp_path / "new", {f"Ann/{LAB}.ipynb": answered(LAB)})
     students = submissions.read(tmp_path / "new", COPIES)
     assert gradebook.left_behind(tmp_path / "marked", students) == [f"Ann: {OTHER}"]
+
+
+def test_extra_credit_counts_and_is_kept_by_a_marking_again(
+    opened, moodle, course, tmp_path
+):
+    folder, _, ids = moodle
+    by_hand(course, ids["Kim Lee_1"], 1.5)
+    check = made.graded(LAB)[0]
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        for name in (WRITTEN, check):
+            grade = book.find_grade(name, LAB, LAB, ids["Kim Lee_1"])
+            grade.extra_credit = 0.25
+        book.db.commit()
+    new, right = tmp_path / "new", dict.fromkeys(ids, {LAB: 1})
+    again = marked(opened, folder, new, right, again=course)
+    for place, student in (course, ids["Kim Lee_1"]), (new, again["Kim Lee_1"]):
+        grades = gradebook.read(place).grades[student, LAB]
+        assert grades[WRITTEN] == feedback.Grade(1.75, 2, waits=False)
+        assert grades[check].points == points_of(1) + 0.25
+        assert not grades[check].waits
+    other = gradebook.read(new).grades[again["Kim Lee_2"], LAB]
+    assert other[WRITTEN].waits
+    assert other[check].points == points_of(1)
+
+
+def test_a_notebook_that_cannot_be_entered_costs_no_other(opened, moodle, tmp_path):
+    folder, _, _ = moodle
+    course = shutil.copytree(opened, tmp_path / "one")
+    students = submissions.read(folder, COPIES)[:3]
+    marks = {(each.id, LAB): mark_of(each, LAB, []) for each in students}
+    (first, broken, failed), said = [(each.id, LAB) for each in students], "too long"
+    notebook = copy.deepcopy(marks[broken].notebook)
+    notebook.cells[made.at(notebook, WRITTEN)].metadata.nbgrader.grade_id = "x"
+    marks[broken] = marks[broken]._replace(notebook=notebook)
+    marks[failed] = mark_class.Mark(None, {}, [], 1.0, said)
+    kept = gradebook.keep(course, students, marks)
+    assert kept[first] == marks[first]
+    assert kept[failed].failure == said
+    assert kept[broken].failure.startswith("nbgrader: KeyError: ")
+    grades = gradebook.read(course).grades
+    assert set(grades[first]) == {*made.graded(LAB), WRITTEN}
+    assert failed not in grades
+
+
+def test_a_lab_that_nbgrader_refuses_is_named(tmp_path):
+    twice = made.empty(LAB)
+    cells = [cell for cell in twice.cells if "nbgrader" in cell.metadata]
+    cells[1].metadata.nbgrader.grade_id = cells[0].metadata.nbgrader.grade_id
+    with pytest.raises(RuntimeError, match=f"nbgrader refuses {LAB}: nbgrader: .*Err"):
+        gradebook.opened(tmp_path, {LAB: twice})
 
 
 def test_a_folder_that_is_no_marking_is_refused(tmp_path):

@@ -204,6 +204,63 @@ def test_cells_of_any_shape_are_read():
     ]
 
 
+def test_what_is_deleted_comes_back_if_it_is_graded_or_code_that_is_no_answer():
+    texts = [c.id for c in made.empty(LAB).cells if c.cell_type == "markdown"]
+    gone = {texts[0], "imports", "split-solution", "split-check", "claim-answer"}
+    result, notes = mended(made.without(made.filled(LAB), *gone))
+    left = [c.id for c in made.empty(LAB).cells if c.id not in gone]
+    again = {"imports", "split-check", "claim-answer"}
+    ids = [cell.id for cell in result.cells]
+    assert ids == [c.id for c in made.empty(LAB).cells if c.id in again.union(left)]
+    (note,) = notes
+    assert note.startswith("deleted cells, put back: ")
+    assert set(note.split(": ")[1].split(", ")) == again
+    for cell in result.cells:
+        if cell.id in again:
+            copy = made.empty(LAB)
+            assert cell == copy.cells[made.at(copy, cell.id)]
+
+
+def test_a_lab_is_like_itself_also_by_its_names_or_its_texts_alone():
+    def like(notebook, lab=LAB):
+        cells = notebook
+        if not isinstance(cells, list):
+            cells = restore_cells.read(made.text(notebook))
+        return restore_cells.likeness(cells, made.empty(lab))
+
+    assert like(made.empty(LAB)) == like(nameless(made.empty(LAB))) == 1
+    rewritten = made.empty(LAB)
+    for number, cell in enumerate(rewritten.cells):
+        cell.source = f"something else {number}"
+    assert like(rewritten) == 0.5
+    assert like(nameless(rewritten)) == like([]) == 0
+    half = made.empty(LAB)
+    half.cells = half.cells[: len(half.cells) // 2]
+    assert like(half) == pytest.approx(0.5, abs=0.02)
+    assert like(made.filled(OTHER)) < submissions.LIKE < like(made.filled(LAB))
+
+
+def test_cells_of_other_kinds_are_texts():
+    raw = {"cell_type": "raw", "source": "Mine", "metadata": {}}
+    assert restore_cells.read(json.dumps({"cells": [raw]}).encode()) == [
+        ("markdown", "Mine", [])
+    ]
+
+
+def test_two_texts_in_the_place_of_an_answer_are_both_kept():
+    """The first stands for the answer if its cell is gone; beneath it, all do."""
+    first, second = new_markdown_cell(MINE), new_markdown_cell("And so on.")
+    notebook = made.empty(WRITTEN)
+    at = made.at(notebook, "zero-answer")
+    notebook.cells[at + 1 : at + 1] = [first, new_code_cell("1"), second]
+    source, _, notes = written(made.text(notebook))
+    assert source.endswith(f"{MINE}\n\nAnd so on.")
+    notebook = made.without(notebook, "zero-answer")
+    source, _, notes = written(made.text(notebook))
+    assert source == MINE
+    assert notes == ["known by their place alone: zero-answer"]
+
+
 # --- Folders as platforms export them -------------------------------------------------
 
 
@@ -337,8 +394,15 @@ def test_what_a_student_zips_is_no_class(tmp_path, copies):
             {f"hw_2026_03_{LAB}.ipynb": lab, "hw_2026_04_b.txt": b""}
         ),
     }
+    apart = dict(zip("abc", moodles(lab).items()))
+    apart = {f"{top}/{name}": data for top, (name, data) in apart.items()}
+    files["folders.zip"] = made.zipped(apart)
+    # Canvas names files like that, never folders.
+    weeks = [f"hw_2026_03_{LAB}/x.ipynb", f"hw_2027_04_{LAB}/x.ipynb"]
+    files["weeks.zip"] = made.zipped(dict.fromkeys(weeks, lab))
     students = read(tmp_path, files, copies)
-    assert set(students) == {"Eve_17", "Bob_18", "evil_4713", "own"}
+    whole = {"own", "folders", "weeks"}
+    assert set(students) == {"Eve_17", "Bob_18", "evil_4713"} | whole
 
 
 def test_a_platforms_number_joins_and_a_name_never_does(tmp_path, copies):
