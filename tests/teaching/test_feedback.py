@@ -196,6 +196,20 @@ def test_formulas_are_mathml_and_what_is_none_stays_as_it_was_written():
     assert answer.select_one("code").get_text() == r"\nonsense{"
 
 
+@pytest.mark.parametrize(
+    ("text", "display"),
+    [
+        ("so $x^2$ is", None),
+        ("$$x^2$$", "block"),
+        (r"\begin{align}x^2\end{align}", "block"),
+    ],
+)
+def test_a_formula_stands_in_the_line_or_by_itself(text, display):
+    notebook = made.replaced(made.empty(LAB), "claim-answer", text)
+    (formula,) = page(notebook).select("section#claim-answer math")
+    assert formula.get("display") == display
+
+
 def test_a_typo_in_a_name_is_told_in_words():
     """The marking judges what stands for the value, which is a tuple."""
     assert kind(values.Other("list")) == "a list"

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -167,7 +168,11 @@ def test_minutes_are_the_median_of_those_who_are_right(class_):
         ([10, 25], 35),
         ([40], None),  # a break
         ([10, 40], None),
+        ([30], 30),
+        ([30.1], None),
         ([0.1], None),  # a lab that was run again
+        ([19 / 60], None),
+        ([20 / 60], 20 / 60),
         ([0.1, 0.1, 3], 3.2),
     ],
 )
@@ -188,6 +193,27 @@ def test_minutes_need_a_line_before_and_three_sessions(class_):
     assert [tally.minutes(each, "1.1") for each in class_.here().values()] == [None] * 2
     assert [tally.minutes(each, "1.2") for each in class_.here().values()] == [5, 5]
     assert tally.standing(class_.here(), "1.2").minutes is None
+
+
+def test_the_median_is_that_of_all_who_are_right(class_):
+    for session, minutes in enumerate([2, 4, 8, 16, 25]):
+        class_.vote(session, "uncleared", "a")
+        class_.say(session, FIRST, RIGHT, minutes=minutes)
+    assert tally.standing(class_.here(), "1.1").minutes == 8
+
+
+def test_the_page_opens_on_the_lab_that_most_are_at(class_):
+    for session in range(3):
+        class_.say(session, FIRST, RIGHT)
+        class_.say(session, SECOND, RIGHT)
+    for session in range(2, 6):
+        class_.vote(session, "centre", "b", lab="02")
+    found = lines.read(class_.folder, KNOWN)
+    assert tally.liveliest(found) == "02"
+    assert tally.liveliest([x for x in found if x.session in IDS[:3]]) == "01"
+    assert tally.liveliest([]) is None
+    assert "02 Compare it" in text_of(shown(class_))
+    assert "01 Factorise" in text_of(shown(class_, lab="01"))
 
 
 def test_of_two_checks_in_a_cell_the_last_one_counts():
@@ -268,6 +294,36 @@ def test_of_too_many_sessions_the_last_are_read(class_, monkeypatch):
         assert set(class_.here()) == {IDS[last]}
 
 
+def test_a_long_session_is_read_whole(class_):
+    """Somebody who runs a lab all day, with a hint each time: a thousand lines."""
+    class_.write(0, (json.dumps(GOOD) + "\n") * 1000)
+    assert len(lines.read(class_.folder, KNOWN)) == 1000
+
+
+def test_no_more_files_are_read_than_a_course_has_sessions(class_, monkeypatch):
+    monkeypatch.setattr(lines, "MOST_FILES", 3)
+    for session in range(5):
+        class_.say(session, FIRST, RIGHT)
+    assert len(lines.read(class_.folder, KNOWN)) == 3
+
+
+def test_a_file_that_cannot_be_opened_hides_no_other(class_, monkeypatch):
+    for session in range(3):
+        class_.say(session, FIRST, RIGHT)
+    first, opened = f"{IDS[0]}.jsonl", Path.open
+
+    def fail(path, *args, **kwargs):
+        if path.name == first:
+            raise PermissionError(path)
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(
+        Path, "iterdir", lambda path: (path / f"{x}.jsonl" for x in IDS)
+    )
+    assert len(lines.read(class_.folder, KNOWN)) == 2
+
+
 def test_the_lines_of_last_week_are_passed_over(class_):
     class_.say(0, FIRST, RIGHT)
     assert len(lines.read(class_.folder, KNOWN, since=NOW)) == 1
@@ -322,6 +378,11 @@ def test_the_right_answer_is_hidden_until_it_is_asked_for(busy):
     (link,) = BeautifulSoup(told, "html.parser").select(".vote a")
     assert (link.get_text(), link["href"]) == ("hide the answer", "?lab=01")
     assert not re.search("uncleared.*class=.true", hidden)
+    both = shown(busy, lab="01", shown=["converged", "uncleared"])
+    links = [
+        each["href"] for each in BeautifulSoup(both, "html.parser").select(".vote a")
+    ]
+    assert links == ["?lab=01&show=converged"]  # hides one, and not the other
 
 
 def test_hints_without_a_key_are_not_counted_and_unknown_ones_called_so(class_):
