@@ -1,6 +1,5 @@
 """What notebooks try that were written to harm: reading, writing, reaching, staying."""
 
-import asyncio
 import math
 import os
 import resource
@@ -13,7 +12,6 @@ import threading
 import uuid
 from pathlib import Path
 
-import nbclient
 import pytest
 from jupyter_core.utils import run_sync
 from nbformat.v4 import new_code_cell, new_notebook
@@ -328,25 +326,6 @@ def test_a_signal_that_is_slow_to_be_passed_on_meets_no_later_cell(short_folder)
         assert "slept" in str(client.execute_cell(cell, 0).outputs)
     finally:
         client._cleanup_kernel()
-
-
-def test_a_cell_that_writes_too_much_is_stopped_before_the_next(monkeypatch):
-    stopped = []
-
-    async def interrupt():
-        await asyncio.sleep(0.1)
-        stopped.append(True)
-
-    async def execute(self, *args):
-        self.process_message({"content": "x" * 11}, None, 0)
-
-    monkeypatch.setattr(nbclient.NotebookClient, "async_execute_cell", execute)
-    client = CellClient(new_notebook())
-    client.km = type("Manager", (), {"interrupt_kernel": staticmethod(interrupt)})()
-    client.most = 10
-    client.begin(math.inf, 60)
-    client.execute_cell()
-    assert stopped == [True]
 
 
 def test_who_hangs_up_with_news_unread_is_gone():
