@@ -187,7 +187,8 @@ def _return(course, backs, most, *, lab):
     """Return the files for one lab by name, and what is to be said of them."""
     plain = _plain(backs, most)
     files, lines = {"points.csv": lambda: plain}, []
-    for platform, make in (("moodle", _moodle), ("canvas", _canvas)):
+    canvas = functools.partial(platform_tables.canvas, column=lab)
+    for platform, make in (("moodle", platform_tables.moodle), ("canvas", canvas)):
         mine, twice = _by_number(backs, platform)
         lines += [
             f"{name}: their number stands for two names, so {platform} gets no mark"
@@ -212,7 +213,7 @@ def _return(course, backs, most, *, lab):
         elif mine:
             points = {number: f"{back.points:.2f}" for number, back in mine.items()}
             names = {number: back.student.who.name for number, back in mine.items()}
-            data = make(names, points, most, lab)
+            data = make(names, points, most)
             files[f"{platform}-grades.csv"] = lambda data=data: data
         if mine:
             files[f"{platform}-feedback.zip"] = _zip(mine, platform)
@@ -228,14 +229,6 @@ def _by_number(backs, platform):
     alone = {number: each[0] for number, each in groups.items() if len(each) == 1}
     twice = [b.student.name for each in groups.values() if len(each) > 1 for b in each]
     return alone, twice
-
-
-def _moodle(names, points, most, lab):
-    return platform_tables.moodle(names, points, most)
-
-
-def _canvas(names, points, most, lab):
-    return platform_tables.canvas(names, points, most, column=lab)
 
 
 def _plain(backs, most):
@@ -278,7 +271,7 @@ def _filled(tables, backs, most, *, lab):
         points = {}
         for number, rows in here.items():
             found[number] = backs[number]
-            value, why = _value(table, rows, column, backs[number].points, most)
+            value, why = table.scaled(rows, column, backs[number].points / most)
             if why:
                 lines.append(f"{name}: {backs[number].student.name} {why}")
             else:
@@ -299,20 +292,6 @@ def _filled(tables, backs, most, *, lab):
         where = " or ".join(tables)
         lines.append(f"not in {where}, so only in points.csv: {', '.join(missing)}")
     return files, found, lines
-
-
-def _value(table, rows, column, points, most):
-    """Return what to write for a student, or why nothing is written."""
-    out_of, now = table.out_of(column, rows[0]), table.value(rows[0], column)
-    if len(rows) > 1:
-        return "", f"is in {len(rows)} rows, so nothing was filled in"
-    if column >= len(table.rows[rows[0]]):
-        return "", "is in a row that was cut off, so nothing was filled in"
-    if now.strip().upper() in ("EX", "N/A"):
-        return "", f"is {now.strip()} there, which was left"
-    if not out_of:
-        return "", "has no maximum grade there, so nothing was filled in"
-    return f"{points * out_of / most:.2f}", ""
 
 
 def _column(table, lab):

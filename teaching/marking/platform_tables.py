@@ -84,6 +84,22 @@ class Table(NamedTuple):
         values = self.rows[row] if row < len(self.rows) else []
         return values[column][0] if column is not None and column < len(values) else ""
 
+    def scaled(self, rows, column, part):
+        """Return what to write for a student with a part of all points, and "".
+
+        Or else "", and why nothing is written; ``rows`` are the student's.
+        """
+        out_of, now = self.out_of(column, rows[0]), self.value(rows[0], column)
+        if len(rows) > 1:
+            return "", f"is in {len(rows)} rows, so nothing was filled in"
+        if column >= len(self.rows[rows[0]]):
+            return "", "is in a row that was cut off, so nothing was filled in"
+        if now.strip().upper() in ("EX", "N/A"):
+            return "", f"is {now.strip()} there, which was left"
+        if not out_of:
+            return "", "has no maximum grade there, so nothing was filled in"
+        return f"{part * out_of:.2f}", ""
+
 
 def read(data):
     """Return the Table in the bytes of a file, or None if it is none of a platform."""
