@@ -246,19 +246,22 @@ class _Lab:
                 bound |= s.binds
 
     def _length(self, i):
-        """Return how many statements of a cell of the course are needed."""
+        """Return how many statements of a cell of the course are needed.
+
+        Functions are complete once they are defined; to data, what follows in the cell
+        may do something (``U.requires_grad_()``).
+        """
         touched = set(self.known[self.cells[i].id].changes)
         if self.calls[i]:
             sources = self._reach(self._used(i), i)
             touched |= {name for name in sources if self._is_data(name)}
-        if any(self._is_needed_in_group(name, i) for name in touched):
+        needed = self.needed_of(i, self.read[i])
+        is_touched = any(self._is_needed_in_group(name, i) for name in touched)
+        if is_touched or any(map(self._is_data, needed)):
             return len(self.read[i])
-        needed = [
-            number
-            for number, s in enumerate(self.read[i], 1)
-            if any(self.need.get(name, 0) > i for name in s.binds)
-        ]
-        return max(needed, default=0)
+        return max(
+            (n for n, s in enumerate(self.read[i], 1) if s.binds & needed), default=0
+        )
 
     def needed_of(self, i, statements):
         return {n for s in statements for n in s.binds if self.need.get(n, 0) > i}

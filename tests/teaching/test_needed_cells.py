@@ -21,7 +21,7 @@ LAB = {
     "imports": "import numpy as np, torch\nfrom labhelpers import training\n"
     "A = torch.arange(12.0).reshape(4, 3).double()\ntools = [abs]\nprint(A.shape)",
     "start": "generator = torch.Generator().manual_seed(0)\n"
-    "U = torch.rand(4, 2, generator=generator)\nran = ['start']",
+    "U = torch.rand(4, 2, generator=generator)\nran = []\nran.append('start')",
     "step": "U -= 0.1\nran.append('step')",
     "precise": "torch.set_default_dtype(torch.float64)",
     "double-solution": "def double(x):\n    return 2 * x",
@@ -138,7 +138,7 @@ def test_an_honest_lab_is_run_in_part(known):
     sources = {lab().cells[i].id: text for i, text in plan.sources.items()}
     own = {name: text for name, text in LAB.items() if name.endswith("-solution")}
     assert sources == own | {
-        "imports": LAB["imports"].removesuffix("tools = [abs]\nprint(A.shape)"),
+        "imports": LAB["imports"],
         "precise": LAB["precise"],
         "long": "def norm(x):\n    return (x**2).sum()\n",
     }
