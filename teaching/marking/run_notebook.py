@@ -1,6 +1,7 @@
 """Run one submitted lab in a kernel of its own, and have its answers judged."""
 
 import contextlib
+import re
 import tempfile
 import time
 from typing import NamedTuple
@@ -26,6 +27,17 @@ from teaching.marking.watch_cells import Watch
 
 NOT_RUN = "Not run: no point depends on it.\n"
 STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
+
+# What was asked for, by what an error says. The student's words are not repeated.
+ASKED_FOR = {
+    "MemoryError|t allocate memory": "too much memory",
+    "Permission ?[Dd]enied|PermissionError|Operation not supported|BrokenProcessPool"
+    "|TerminatedWorkerError": "what marking does not allow: the network, other "
+    "folders, some kinds of processes",
+    "StdinNotImplementedError": "input, and nobody is there to give it",
+    "ModuleNotFoundError": "a module that is not here",
+    "FileNotFoundError|No such file|File `.*` not found": "a file that is not here",
+}
 
 
 class Limits(NamedTuple):
@@ -244,7 +256,8 @@ class _Session:
         flooded = self.notebook_client.written > self.limits.output
         self._note(f"{cell.id} was stopped after {limit:.0f} s", late)
         self._note(f"{cell.id} wrote too much", flooded)
-        self._note(f"{cell.id} asked for too much memory", _is_out_of_memory(cell))
+        errors = [o for o in cell.outputs if o.output_type == "error"]
+        self._note_missed(cell.id, *(f"{e.ename}: {e.evalue}" for e in errors))
         if late or flooded:
             self._wake()
 
@@ -277,6 +290,7 @@ class _Session:
                 self._wake()
                 return f"no answer within {self.limits.answer} seconds"
             if not verdict:
+                self._note_missed(grade_id, repr(verdict))
                 return verdict
         if self.given and (own := calls - self.given[grade_id].calls):
             text = f"{grade_id}: the answer calls {', '.join(sorted(own))}"
@@ -298,6 +312,12 @@ class _Session:
         self._note("the kernel could not be stopped, and was ended")
         self.dead = True
 
+    def _note_missed(self, name, *errors):
+        """Note what was asked for in vain, for whoever wonders why it worked before."""
+        for pattern, words in ASKED_FOR.items():
+            found = any(re.search(pattern, text[:1000]) for text in errors)
+            self._note(f"{name} asked for {words}", found)
+
     def _note(self, text, condition=True):
         if condition and text not in self.notes:
             self.notes.append(text)
@@ -306,11 +326,6 @@ class _Session:
 def _is_right(verdict):
     """Whether a verdict is a Check that is passed; a text says what went wrong."""
     return isinstance(verdict, Check) and verdict.passed is True
-
-
-def _is_out_of_memory(cell):
-    texts = [o.get("ename", "") + o.get("evalue", "") for o in cell.outputs]
-    return any("MemoryError" in t or "t allocate memory" in t for t in texts)
 
 
 def _with_verdict(outputs, verdict):

@@ -46,6 +46,8 @@ NUMBER, PROCESSOR, FIRST, SECOND = 0, 4, 16, 24  # where a call has its argument
 NO_NEW_PRIVILEGES, KEEP_CAPABILITIES, SECCOMP, SUBREAPER = 38, 8, 22, 36
 READ_ANYTHING = 2  # CAP_DAC_READ_SEARCH
 NEW_USER, NEW_PROCESSES, NEW_MEMORY = 0x10000000, 0x20000000, 0x08000000
+NEW_MOUNTS = 0x00020000
+PRIVATE, OF_DATA = 1 << 18 | 1 << 14, 2 | 4 | 8  # no programs, devices or other rights
 USERS = range(61_184, 65_184)  # that systemd, too, hands out for a while
 
 
@@ -145,6 +147,19 @@ def own_processes():
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     return True
+
+
+def own_shared_memory(size):
+    """Have a ``/dev/shm`` of so many bytes, which ends with this process and its kin.
+
+    Locks lie there that processes share, also those of pools of threads.
+    """
+    if not LINUX or LIBC.unshare(NEW_MOUNTS):
+        return False
+    if LIBC.mount(None, b"/", None, PRIVATE, None):
+        return False
+    options = f"size={size}".encode()
+    return LIBC.mount(b"none", b"/dev/shm", b"tmpfs", OF_DATA, options) == 0
 
 
 def counted():

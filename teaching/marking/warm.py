@@ -44,11 +44,14 @@ QUIET += [f"--IPKernelApp.outstream_class={__name__}.InPieces"]
 PIECE = 2**20  # characters of one message, about
 HOMES = ["HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR"]
 PROCESSES = 128  # and threads, of one kernel
+SHARED = 64 * 2**20  # bytes of files in memory, of one kernel
 RESERVED = 2 * 2**30  # addresses without memory: stacks of threads, and such
 # What programs read besides their own files.
 SYSTEM = ["/usr", "/lib", "/lib64", "/bin", "/sys/devices/system", "/proc/self"]
 SYSTEM += ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/random"]
 SYSTEM += ["/dev/urandom", "/dev/zero", "/etc/fonts", "/etc/group", "/etc/ld.so.cache"]
+SYSTEM += ["/sys/fs/cgroup/cpu.max"]  # how many processors, by either kind of group
+SYSTEM += [f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us" for part in ("quota", "period")]
 SYSTEM += ["/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd"]
 WRITTEN = ["/dev/null", "/dev/ptmx", "/dev/pts"]  # a shell has a terminal of its own
 
@@ -122,6 +125,7 @@ def _keep(channel, request, another, data):
     if own and os.fork():
         os._exit(0)  # the child is the first of a family, which ends with it
     closed = own or walls.adopt_orphans()
+    written = WRITTEN + ["/dev/shm"] * (own and walls.own_shared_memory(SHARED))
     me = int(os.readlink("/proc/self")) if walls.LINUX else os.getpid()
     user = walls.USERS[me % len(walls.USERS)] if another else None
     if user:
@@ -133,7 +137,7 @@ def _keep(channel, request, another, data):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            _begin(channel, request, user, data, own, closed)
+            _begin(channel, request, user, data, written, own, closed)
         finally:
             traceback.print_exc()
             os._exit(1)
@@ -250,7 +254,7 @@ def _end_all(own, me, kernel):
 # --- A kernel -------------------------------------------------------------------------
 
 
-def _begin(channel, request, user, data, own, closed):
+def _begin(channel, request, user, data, written, own, closed):
     """Become a kernel within walls; or say what they leave open, if that is asked."""
     readable, folder = list(_readable(data)), request["folder"]
     os.setsid()
@@ -267,7 +271,7 @@ def _begin(channel, request, user, data, own, closed):
         walls.become(user)
     else:
         walls.keep_rights()
-    walls.keep_to(readable, [folder, *WRITTEN])
+    walls.keep_to(readable, [folder, *written])
     walls.call_nobody()
     if "probe" in request:
         _tell(channel, open=_open_to(request["probe"]), closed=closed)
@@ -295,6 +299,7 @@ class InPieces(OutStream):
 def _launch(arguments):
     from ipykernel.kernelapp import IPKernelApp
 
+    sys.path.append("")  # a student's own modules; last, so that none is in the way
     IPKernelApp.launch_instance(arguments)
 
 

@@ -172,6 +172,7 @@ except OSError:
     pass
 """
 SHARED = """
+tried("keep 65 MB", Path("/dev/shm/made-up-" + STAMP).write_bytes, bytes(65 * 2**20))
 many = 0
 with contextlib.suppress(OSError):
     while many < 8:
@@ -179,7 +180,6 @@ with contextlib.suppress(OSError):
         kept = globals()[f"kept{many}"] = mmap.mmap(-1, 2**30)
 if many == 8:
     print("could share 8 GB")
-tried("/dev/shm", Path("/dev/shm/made-up").open, "w")
 """
 PRINTING = "print('x' * 150_000_000)\n"
 FORGING = """
