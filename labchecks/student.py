@@ -230,7 +230,10 @@ _RANDOM = [
 _LIBRARIES = map(sysconfig.get_path, ("stdlib", "platlib", "purelib"))
 _LIBRARIES = tuple(
     os.path.normcase(os.path.realpath(folder)) + os.sep
-    for folder in [*_LIBRARIES, ROOT / "labchecks", ROOT / "labhelpers"]
+    for folder in [
+        *_LIBRARIES,
+        *(ROOT / name for name in ("labchecks", "labhelpers", "teaching")),
+    ]
 )
 
 
@@ -331,10 +334,19 @@ def _is_empty(function):
     return code is not None and {i.opname for i in dis.get_instructions(code)} <= idle
 
 
-def _raised(error):
-    """Turn what the student's code raised into a Wrong, at the student's line."""
+def frames_of(error):
+    """Return where the student's code was when an error came, a list, outermost first.
+
+    An error that comes from another process brings them along, as ``frames``.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in frames if _is_students(frame.filename)]
+    return getattr(error, "frames", frames)
+
+
+def _raised(error):
+    """Turn what the student's code raised into a Wrong, at the student's line."""
+    frames = frames_of(error)
     line = frames[-1].line or "" if frames else ""
     message = str(error)
     unwritten = not message or line.startswith("raise NotImplementedError")

@@ -14,13 +14,14 @@ import torch
 import labchecks
 import labhelpers
 from labchecks import given
-from labchecks.student import measure, same_state_after, seed_all
+from labchecks.student import frames_of, measure, same_state_after, seed_all
 from teaching.marking.values import pack, unpack, write
 
 PACKAGES = tuple(
     os.path.join(os.path.dirname(package.__file__), "")
     for package in (labhelpers, labchecks)
 )
+MOST_FRAMES = 10  # of an error
 
 
 def reply(names, request):
@@ -40,7 +41,8 @@ def reply(names, request):
         By ``values.write``: ``value``, ``given`` (what the arguments are afterwards),
         ``gradients`` of the value, ``changed`` settings, ``entered`` functions of the
         package, and ``multiplications`` and ``peak`` bytes if they were measured; or
-        ``error``, its name and text.
+        ``error``, its name and text, and ``frames``, those of the student's code:
+        function, line, and what stands there.
     """
     request = json.loads(request)
     try:
@@ -49,7 +51,9 @@ def reply(names, request):
             return write({"value": pack(answer)})
         return write(_call(answer, request))
     except BaseException as error:  # whatever a student's code may raise
-        return write({"error": [type(error).__name__, str(error)[:500]]})
+        frames = [[f.name, f.lineno, f.line or ""] for f in frames_of(error)]
+        said = {"error": [type(error).__name__, str(error)[:500]]}
+        return write(said | {"frames": frames[-MOST_FRAMES:]})
 
 
 def _call(function, request):

@@ -15,6 +15,7 @@ import json
 import queue
 import re
 import time
+import traceback
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ import torch
 from labchecks.given import KINDS
 from labchecks.student import Measured
 from teaching.labs import number
-from teaching.marking.answering import leaves
+from teaching.marking.answering import MOST_FRAMES, leaves
 from teaching.marking.clock import PATIENCE
 from teaching.marking.values import Function, Other, pack, read, unpack
 
@@ -172,8 +173,7 @@ class Asker:
             raise RuntimeError(f"{text.get('ename')}: {text.get('evalue')}"[:500])
         reply = read(text["data"]["text/plain"].strip("'"))
         if "error" in reply:
-            name, text = reply["error"]
-            raise _error(str(name)[:100], str(text)[:500])
+            raise _error(*reply["error"], reply["frames"])
         return reply
 
     def _wait(self, sent):
@@ -269,12 +269,15 @@ def _with_graph(value, gradients, args):
     return Returned.apply(*asking)
 
 
-def _error(name, text):
+def _error(name, text, frames):
     """Return an error like the one in the kernel, if it is of a kind that all know."""
+    name, text = str(name)[:100], str(text)[:500]
     kind = getattr(builtins, name, None)
     plain = isinstance(kind, type) and issubclass(kind, Exception)
-    return (
-        kind(text)
-        if plain and kind is not UnicodeDecodeError
-        else RuntimeError(f"{name}: {text}")
-    )
+    known = plain and kind is not UnicodeDecodeError
+    error = kind(text) if known else RuntimeError(f"{name}: {text}")
+    error.frames = [
+        traceback.FrameSummary("", int(number), str(name)[:100], line=str(line)[:500])
+        for name, number, line in frames[-MOST_FRAMES:]
+    ]
+    return error

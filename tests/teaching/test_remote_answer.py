@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from labchecks import hunts, lab02, lab05
+from labchecks import hunts, lab01, lab02, lab05
 from labchecks.cases import near
 from labchecks.given import Waves
 from labhelpers import descent, linalg
@@ -175,7 +175,7 @@ class Here:
         self.requests.append(request)
         reply = values.read(answering.reply(self.names, json.dumps(request)))
         if "error" in reply:
-            raise remote_answer._error(*reply["error"])
+            raise remote_answer._error(*reply["error"], reply["frames"])
         return reply
 
     answer = remote_answer.Asker.answer
@@ -202,6 +202,23 @@ def cases():
 @pytest.mark.parametrize(("check", "source", "given", "right"), list(cases()))
 def test_every_answer_is_judged_from_afar_as_it_is_near(check, source, given, right):
     assert bool(judged(check, answers.written(source), given)) is right
+
+
+def broken(A, rank):
+    return 1 / 0
+
+
+def unwritten(A, rank):
+    raise NotImplementedError
+
+
+def calling(A, rank):
+    return unwritten(A, rank)
+
+
+@pytest.mark.parametrize("answer", [broken, unwritten, calling])
+def test_an_error_is_told_from_afar_as_it_is_near(answer):
+    assert repr(judged(lab01.svd_loss, answer)) == repr(lab01.svd_loss(answer, seed=5))
 
 
 BY_PRODUCT = "def f(A, B, images):\n    rest = images - images @ (A @ B).T\n"
