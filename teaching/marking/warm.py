@@ -256,7 +256,7 @@ def _end_all(own, me, kernel):
 
 def _begin(channel, request, user, data, written, own, closed):
     """Become a kernel within walls; or say what they leave open, if that is asked."""
-    readable, folder = list(_readable(data)), request["folder"]
+    readable, folder, copy = list(_readable(data)), request["folder"], os.getcwd()
     os.setsid()
     os.chdir(folder)
     os.environ |= dict.fromkeys(HOMES, folder)
@@ -279,6 +279,9 @@ def _begin(channel, request, user, data, written, own, closed):
     file = os.open("connection.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(file, "w") as stream:
         json.dump(request["connection"], stream)
+    os.mkdir("notebooks")  # where students work, beside the data
+    os.symlink(os.path.join(copy, "data"), "data")
+    os.chdir("notebooks")
     _launch(["-f", os.path.join(folder, "connection.json"), *QUIET])
 
 

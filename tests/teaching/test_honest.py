@@ -21,6 +21,7 @@ CELLS = {
     "file": "torch.save(torch.ones(2), 'x.pt')\nassert torch.load('x.pt').sum() == 2",
     "temporary-file": "import tempfile\nwith tempfile.TemporaryDirectory() as name:\n"
     "    np.save(name + '/x.npy', np.ones(2))",
+    "data": "assert len(pd.read_csv('../data/iris.csv')) == 150",
     "home": "from pathlib import Path\n(Path.home() / 'x').write_text('x')",
     "user": "import getpass\nassert getpass.getuser()",
     "own-module": "%%writefile own.py\nx = 3",
