@@ -41,8 +41,8 @@ def reply(names, request):
         By ``values.write``: ``value``, ``given`` (what the arguments are afterwards),
         ``gradients`` of the value, ``changed`` settings, ``entered`` functions of the
         package, and ``multiplications`` and ``peak`` bytes if they were measured; or
-        ``error``, its name and text, and ``frames``, those of the student's code:
-        function, line, and what stands there.
+        ``error``: its name, its text, and the frames of the student's code, each a
+        function, a line's number, and the line.
     """
     request = json.loads(request)
     try:
@@ -52,8 +52,8 @@ def reply(names, request):
         return write(_call(answer, request))
     except BaseException as error:  # whatever a student's code may raise
         frames = [[f.name, f.lineno, f.line or ""] for f in frames_of(error)]
-        said = {"error": [type(error).__name__, str(error)[:500]]}
-        return write(said | {"frames": frames[-MOST_FRAMES:]})
+        said = [type(error).__name__, str(error)[:500], frames[-MOST_FRAMES:]]
+        return write({"error": said})
 
 
 def _call(function, request):

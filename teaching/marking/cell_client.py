@@ -1,10 +1,12 @@
 """Run cells in a kernel, and stop those that write too much or work too long."""
 
 import asyncio
+import contextlib
 import time
 
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
+from nbformat import ValidationError
 
 
 class CellClient(NotebookClient):
@@ -40,7 +42,8 @@ class CellClient(NotebookClient):
     def process_message(self, msg, cell, cell_index):
         self.written += len(str(msg["content"]))
         if self.written <= self.most:
-            return super().process_message(msg, cell, cell_index)
-        if not self.stopping:
+            with contextlib.suppress(ValidationError):  # no notebook can hold it
+                return super().process_message(msg, cell, cell_index)
+        elif not self.stopping:
             self.stopping = asyncio.ensure_future(self.km.interrupt_kernel())
         return None

@@ -173,7 +173,7 @@ class Asker:
             raise RuntimeError(f"{text.get('ename')}: {text.get('evalue')}"[:500])
         reply = read(text["data"]["text/plain"].strip("'"))
         if "error" in reply:
-            raise _error(*reply["error"], reply["frames"])
+            raise _error(*reply["error"])
         return reply
 
     def _wait(self, sent):
@@ -269,7 +269,7 @@ def _with_graph(value, gradients, args):
     return Returned.apply(*asking)
 
 
-def _error(name, text, frames):
+def _error(name, text, frames=()):
     """Return an error like the one in the kernel, if it is of a kind that all know."""
     name, text = str(name)[:100], str(text)[:500]
     kind = getattr(builtins, name, None)

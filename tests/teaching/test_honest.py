@@ -40,6 +40,8 @@ CELLS = {
     "program": "import subprocess\nsubprocess.run(['echo'], check=True)",
     "settings": "torch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)\n"
     "torch.set_num_threads(8)",
+    "quiet-stop": "class Stop(Exception):\n    def _render_traceback_(self):\n"
+    "        pass\nraise Stop",
     "warnings-are-errors": "import warnings\nwarnings.filterwarnings('error')",
 }
 SHARING = {

@@ -175,7 +175,7 @@ class Here:
         self.requests.append(request)
         reply = values.read(answering.reply(self.names, json.dumps(request)))
         if "error" in reply:
-            raise remote_answer._error(*reply["error"], reply["frames"])
+            raise remote_answer._error(*reply["error"])
         return reply
 
     answer = remote_answer.Asker.answer
