@@ -29,11 +29,12 @@ NOT_RUN = "Not run: no point depends on it.\n"
 STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
 
 # What was asked for, by what an error says. The student's words are not repeated.
+REFUSED = "PermissionError|Permission ?[Dd]enied|AccessDenied|Operation not supported"
+REFUSED += "|URLError|ConnectionError|BrokenProcessPool|TerminatedWorkerError"
 ASKED_FOR = {
     "MemoryError|t allocate memory": "too much memory",
-    "Permission ?[Dd]enied|PermissionError|Operation not supported|BrokenProcessPool"
-    "|TerminatedWorkerError": "what marking does not allow: the network, other "
-    "folders, some kinds of processes",
+    REFUSED: "what marking does not allow: the network, other folders, some kinds of "
+    "processes",
     "StdinNotImplementedError": "input, and nobody is there to give it",
     "ModuleNotFoundError": "a module that is not here",
     "FileNotFoundError|No such file|File `.*` not found": "a file that is not here",

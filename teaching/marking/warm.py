@@ -15,6 +15,7 @@ import re
 import select
 import shutil
 import signal
+import site
 import socket
 import sys
 import tempfile
@@ -67,6 +68,7 @@ def main(request):
     """
     home = Path.cwd()  # the copy of the pack
     sys.argv = ["kernel"]
+    site.sethelper()  # the rest of it is for another path than a kernel's
     if "kernel" in request:
         _launch(request["kernel"])
         return

@@ -26,6 +26,7 @@ CELLS = {
     "user": "import getpass\nassert getpass.getuser()",
     "own-module": "%%writefile own.py\nx = 3",
     "use-of-it": "import own\nassert own.x == 3\n%run own.py",
+    "help": "help(len)\n?len",
     "shell": "!ls\nfiles = !ls\nassert 'x.pt' in files",
     "magics": "%matplotlib inline\n%load_ext autoreload\n%autoreload 2\n%timeit -n 1 3",
     "time": "%time y = 3\nassert y == 3",
@@ -55,6 +56,10 @@ SHARING = {
 # What is not allowed, or not there, and the note that tells of it.
 WORDS = {
     "socket": ("import socket\nsocket.socket()", "what marking does not allow: the"),
+    "network": (
+        "from urllib.request import urlopen\nurlopen('http://127.0.0.1', timeout=3)",
+        "what marking does not allow: the",
+    ),
     "elsewhere": ("open('/etc/x', 'w')", "what marking does not allow: the"),
     "input": ("input()", "input, and nobody is there to give it"),
     "module": ("import not_there", "a module that is not here"),
@@ -106,7 +111,7 @@ def test_what_shares_memory_works_where_a_kernel_has_its_own(ran, name):
 @pytest.mark.parametrize("name", WORDS)
 def test_a_note_says_what_marking_has_not(ran, name):
     cells, run = ran
-    if name in ("socket", "elsewhere") and not walls.landlock():
+    if name in ("socket", "network", "elsewhere") and not walls.landlock():
         pytest.skip("needs Landlock")
     source, words = WORDS[name]
     assert errors(cells[name])
