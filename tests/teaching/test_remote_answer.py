@@ -305,6 +305,14 @@ def test_an_answer_leaves_the_settings_of_its_kernel_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_an_answer_records_though_a_cell_has_turned_that_off():
+    request = {"answer": "f", "args": [], "kwargs": {}, "seed": 0, "measure": False}
+    with torch.no_grad():
+        text = answering.reply({"f": torch.is_grad_enabled}, json.dumps(request))
+    reply = values.read(text)
+    assert (values.unpack(reply["value"]), reply["changed"]) == (True, [])
+
+
 @pytest.mark.parametrize("passes", [(True, False), (False, True), (True, True)])
 def test_an_answer_must_be_right_on_each_set_of_problems(passes):
     verdicts, seeds = list(passes), []
