@@ -261,6 +261,33 @@ def test_a_family_of_its_own_has_a_first_and_the_same_user(user):
     assert ids == [1, *ours]
 
 
+@pytest.mark.parametrize("user", [None, SOME_USER])
+def test_files_in_memory_are_a_familys_own_and_few(user):
+    if user and not is_root:
+        pytest.skip("only root can be somebody else")
+    file, before = Path(f"/dev/shm/made-up-{os.getpid()}"), os.statvfs("/dev/shm")
+
+    def first():
+        if not walls.own_shared_memory(2**20):
+            return None
+        tries = {n: (file.write_bytes, bytes(n)) for n in (2**20, 2**20 + 1)}
+        flags = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC
+        return [*working(tries)], os.statvfs("/dev/shm").f_flag & flags == flags
+
+    def family():
+        if user:
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+            LIBC.prctl(4, 1, 0, 0, 0)  # as if it had been this user from the start
+        return in_child(first) if walls.own_processes() else None
+
+    if (found := in_child(family)) is None:
+        pytest.skip("this system lets nobody have mounts of their own")
+    assert found == [[2**20], True]
+    assert not file.exists()
+    assert os.statvfs("/dev/shm").f_blocks == before.f_blocks
+
+
 def test_orphans_are_adopted():
     def adopts():
         adopted, (end, begin) = walls.adopt_orphans(), os.pipe()
@@ -326,4 +353,5 @@ def test_elsewhere_than_on_linux_nothing_is_claimed(monkeypatch, tmp_path):
     assert walls.landlock() == 0
     found = [walls.keep_to([tmp_path], [tmp_path]), walls.call_nobody()]
     found += [walls.own_processes(), walls.counted(), walls.adopt_orphans()]
-    assert [*found, walls.keep_rights()] == [False] * 6
+    found += [walls.own_shared_memory(2**20)]
+    assert [*found, walls.keep_rights()] == [False] * 7
