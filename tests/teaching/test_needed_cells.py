@@ -176,6 +176,20 @@ def test_what_all_get_alike_is_handed_over(known):
     assert handed(answer | {"fit": LAB["fit"] + "\nprint(1)"}) == {}
 
 
+def test_what_an_answer_names_of_the_course_is_run(known):
+    """Such as a function of the course that a student hands in as it is."""
+    cells = lab().cells
+    place = [cell.id for cell in cells].index("rate-check")
+
+    def ran(*expressions):
+        plan = needed_cells.plan(cells, known, {place: list(expressions)})
+        return "".join(plan.sources.values())
+
+    assert "V = torch.rand" not in ran("rate")
+    assert "V = torch.rand" in ran("rate", "double(V)")
+    assert "both = [" in ran("lambda: both")
+
+
 def test_what_a_cell_changes_is_seen(known):
     assert "ran" in known["step"].changes
     assert "U" in known["step"].changes
