@@ -463,6 +463,7 @@ class Client:
         return f"message {len(self.asked)}"
 
     def get_shell_msg(self, *, timeout):
+        assert 0 < timeout <= 1  # then it is looked whether the kernel is alive
         self.now += 1
         if self.others:
             self.others -= 1
@@ -596,6 +597,16 @@ def test_a_function_keeps_its_signature():
         "d",
     ]
     mine.bind(1, c=2)
+
+
+@pytest.mark.parametrize("broken", [3, "x"])
+def test_a_signature_that_cannot_be_read_ends_nothing(broken):
+    def answer(a):
+        return a
+
+    answer.__signature__ = broken
+    assert values.pack(answer) == {"is": "function", "parameters": []}
+    assert Here(answer=answer).answer("answer")
 
 
 def test_the_gradient_of_a_loss_is_that_of_the_kernel():

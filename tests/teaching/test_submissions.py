@@ -114,9 +114,13 @@ def written(notebook, cell_id="zero-answer"):
     return source, source == copy.cells[made.at(copy, cell_id)].source, notes
 
 
-def test_a_text_in_another_place_is_for_a_person_to_judge():
-    notebook = made.without(made.filled(WRITTEN), "zero-answer")
-    notebook.cells.append(new_markdown_cell(MINE))
+@pytest.mark.parametrize("beyond", ["the next cell", "all cells", "the one before"])
+def test_a_text_in_another_place_is_for_a_person_to_judge(beyond):
+    notebook = made.filled(WRITTEN)
+    at = made.at(notebook, "zero-answer")
+    notebook = made.without(notebook, "zero-answer")
+    where = {"the next cell": at + 1, "all cells": len(notebook.cells)}
+    notebook.cells.insert(where.get(beyond, at - 1), new_markdown_cell(MINE))
     source, is_none, notes = written(nameless(notebook))
     assert not is_none
     assert source.endswith(MINE)
