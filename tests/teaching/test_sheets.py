@@ -114,9 +114,10 @@ def test_teachers_see_every_line_of_the_solutions(pages, lab):
 
 def test_a_second_region_in_a_cell_is_no_leak():
     cell = answer("first = 1", tags=["lines-2"])
-    cell.source += "\nbetween = 2\n### BEGIN SOLUTION\nsecret = 3\n### END SOLUTION"
+    cell.source = f"given = 0\n{cell.source}\nbetween = 2\n"
+    cell.source += "### BEGIN SOLUTION\nsecret = 3\n### END SOLUTION"
     page = sheets.sheet(lab_of(cell))
-    assert "between" in text_of(page)
+    assert re.search("given.*Your code.*between", text_of(page), re.S)
     assert not re.search("first|secret", text_of(page))
     assert re.search(
         "first.*secret", text_of(sheets.sheet(lab_of(cell), solutions=True)), re.S
