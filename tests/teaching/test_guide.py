@@ -255,6 +255,13 @@ def test_an_answer_that_is_a_number_stands_beside_what_the_check_says_to_it():
     assert said[text] == "4.182"
 
 
+@pytest.mark.parametrize("name", ["svd_loss", "largest_lr_factorisation"])
+def test_no_answer_stands_beside_what_a_check_says_of_functions_and_own_numbers(name):
+    found = guide.slips(getattr(checks_of("01_factorisation"), name))
+    assert found
+    assert not any(slip.answers for slip in found)
+
+
 @EACH
 def test_each_solution_is_in_it(name):
     shown = dense(text_of(f"{name}.html"))
