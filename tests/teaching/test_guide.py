@@ -125,7 +125,10 @@ def test_a_vote_shows_what_the_next_cell_printed():
     head = new_markdown_cell("# 07 A lab\n\n**Time.** 1 minutes to read.")
     ask = new_markdown_cell("**Predict.** It was 3. How large is it now?")
     cells = [new_code_cell("1", outputs=each) for each in (outputs, [later])]
-    (vote,) = outline(new_notebook(cells=[head, ask, *cells])).votes
+    one = new_markdown_cell("## One\n\nsome words")
+    lab = outline(new_notebook(cells=[head, one, ask, *cells]))
+    assert [part.name for part in lab.parts[:2]] == ["Opening", "One"]
+    (vote,) = lab.votes
     assert vote.shown == "1 of 2\na  b"
     assert vote.name == "Predict: how large is it now?"
     assert vote.question == "It was 3. How large is it now?"
