@@ -196,6 +196,24 @@ def test_make_handouts_says_what_it_left_and_how_to_go_on(quick, tmp_path, capsy
     assert changed.read_text() != "my work"
 
 
+def test_without_a_browser_all_but_the_pdfs_is_built(quick, monkeypatch, tmp_path):
+    def none(pages):
+        raise handouts.pdf.NoBrowser("no Chromium is here")
+
+    monkeypatch.setattr(handouts.pdf, "print_all", none)
+    worked = {"00_autograd": WORKED["00_autograd"]}
+    assert (
+        "No PDFs, since no Chromium is here" in handouts.build(worked, tmp_path).no_pdf
+    )
+    files = read(tmp_path)
+    copied = files["student/00_autograd.ipynb"]
+    assert files["course/source/00_autograd/00_autograd.ipynb"] == copied
+    cards = tmp_path / "print" / "cards.html"
+    cards.write_text("mine")
+    assert not handouts.build(worked, tmp_path).outcome.complete
+    assert cards.read_text() == "mine"
+
+
 # --- The zip -------------------------------------------------------------------------
 
 FILES = handouts.student_files(WORKED, handouts.written(student_copies(WORKED)))
