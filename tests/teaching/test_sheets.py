@@ -112,16 +112,22 @@ def test_teachers_see_every_line_of_the_solutions(pages, lab):
     assert found == secrets
 
 
-def test_a_second_region_in_a_cell_is_no_leak():
+@pytest.mark.parametrize(
+    ("between", "label"),
+    [("between = 2", "Your code"), ("checks.bug_found(between)", "Line, symptom")],
+)
+def test_what_stands_around_solutions_is_given_and_a_second_one_no_leak(between, label):
     cell = answer("first = 1", tags=["lines-2"])
-    cell.source = f"given = 0\n{cell.source}\nbetween = 2\n"
-    cell.source += "### BEGIN SOLUTION\nsecret = 3\n### END SOLUTION"
+    cell.source = f"given = 0\n{cell.source}\n{between}\n"
+    cell.source += "### BEGIN SOLUTION\nsecret = 3\n### END SOLUTION\nafter = 4"
     page = sheets.sheet(lab_of(cell))
-    assert re.search("given.*Your code.*between", text_of(page), re.S)
+    assert re.search(f"given.*{label}.*between.*after", text_of(page), re.S)
     assert not re.search("first|secret", text_of(page))
-    assert re.search(
-        "first.*secret", text_of(sheets.sheet(lab_of(cell), solutions=True)), re.S
-    )
+    page = sheets.sheet(lab_of(cell), solutions=True)
+    assert re.search("given.*first.*between.*secret.*after", text_of(page), re.S)
+    solved = [each.pre.get_text() for each in soup_of(page).select(".solution")]
+    assert solved == ["first = 1\n", "secret = 3\n"]
+    assert text_of(page).count("secret") == 1
 
 
 def test_folded_answers_are_on_the_teachers_sheet_alone():
@@ -223,6 +229,7 @@ def test_the_title_is_text_and_the_fonts_are_put_in_once():
     lab = new_notebook(cells=[new_markdown_cell("# Is `a <b> c`?\n\n`/* fonts */`")])
     page = sheets.sheet(lab)
     assert "&lt;b&gt;" in page.partition("</title>")[0]
+    assert "<title>Is `a" in page
     assert page.count("@font-face") == len(fonts.FACES)
     assert "/* fonts */" in text_of(page)
 
