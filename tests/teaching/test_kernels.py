@@ -119,6 +119,9 @@ for path in [FILE, ROOT + "/labchecks/verdicts.py", SITE + "/made_up", "/tmp/mad
 tried("move", os.replace, FILE, FILE + ".away")
 import labchecks
 own = Path(labchecks.__file__)
+for path in own.parents[1].rglob("*"):  # a second wall, where the first is missing
+    if path.stat().st_mode & 0o222:
+        print("could be written", path)
 with contextlib.suppress(OSError):
     own.chmod(0o777)
 tried("write " + str(own), own.open, "a")

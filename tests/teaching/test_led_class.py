@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from teaching import __main__ as command
 from teaching.marking import kernels, mark_class, run_notebook, workers
 from tests.teaching import made_up_class as made
 
@@ -69,10 +70,15 @@ def runs(monkeypatch):
         left_behind=lambda again, students: ["Ida", "Max"],
     )
     monkeypatch.setattr(mark_class, "gradebook", book)
+
+    def told(course, unmarked):
+        (course / "return").mkdir()
+        return f"{course.name}, {unmarked}"
+
     monkeypatch.setattr(
         mark_class.give_back,
         "write",
-        lambda course, unmarked, force: ([], [f"{course.name}, {unmarked}"]),
+        lambda course, unmarked, force: ([], [told(course, unmarked)]),
     )
     return found
 
@@ -224,6 +230,7 @@ def test_what_changes_meanwhile_is_named(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "digests", lambda: next(packs))
     with pytest.raises(RuntimeError, match=r"the pack was changed.* labs\.py"):
         grade(tmp_path, files)
+    assert len([*tmp_path.glob("into/*/return")]) == 2  # all the same
     packs = iter([{"labs.py": "1"}] * 2)
     *_, said = grade(tmp_path, files)
     assert said[1:3] == ["The worked labs first:"] + [
@@ -237,6 +244,58 @@ def test_a_lab_without_checks_is_refused_before_anything_is_written(runs, tmp_pa
     with pytest.raises(ValueError, match="97_none"):
         mark_class.grade(tmp_path / "class", tmp_path / "into", copies, copies)
     assert not (tmp_path / "into").exists()
+
+
+def test_a_second_marking_gets_a_folder_of_its_own(tmp_path, monkeypatch):
+    names = iter(["one", "one", "two"])
+    monkeypatch.setattr(mark_class.time, "strftime", lambda form: next(names))
+    first, second = mark_class._new_folder(tmp_path), mark_class._new_folder(tmp_path)
+    assert first != second
+
+
+def test_of_several_files_the_best_counts_and_is_named():
+    def came_of(*right):
+        return mark_class.Mark(None, dict(enumerate(right)), ["a note"], 1.0)
+
+    marks = {
+        ("a", LAB, 1): came_of(True, True),
+        ("a", LAB, 0): came_of(True, False),
+        ("b", LAB, 0): came_of(True, False),
+        ("c", LAB, 1): came_of(False, True),
+        ("c", LAB, 0): came_of(True, False),
+    }
+    names = {key: f"in/{key[0]}{key[2]}.ipynb" for key in marks}
+    best = mark_class._best(marks, names)
+    assert best["a", LAB].notes == ["a note", "a1.ipynb counted"]
+    assert best["a", LAB].right == {0: True, 1: True}
+    assert best["b", LAB].notes == ["a note"]
+    assert best["c", LAB].notes == ["a note", "c0.ipynb counted"]
+
+
+def test_stray_files_are_no_change_of_submissions_and_changes_are_named(tmp_path):
+    files = {"a/a.ipynb": b"1", "b/b.ipynb": b"2", ".DS_Store": b"x"}
+    made.write(tmp_path, files)
+    before = mark_class.digests(tmp_path)
+    stray = {".DS_Store": b"y", "a/.ipynb_checkpoints/a-checkpoint.ipynb": b"1"}
+    made.write(tmp_path, stray | {"notes.txt": b"new"})
+    assert mark_class.changed(before, mark_class.digests(tmp_path)) == []
+    made.write(tmp_path, {"a/a.ipynb": b"forged"})
+    (tmp_path / "b/b.ipynb").unlink()
+    lost = mark_class.changed(before, mark_class.digests(tmp_path))
+    assert lost == ["a/a.ipynb", "b/b.ipynb"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refused):
+    seen = []
+
+    def grade(*args, limits, **kwargs):
+        seen.append(limits.library)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(mark_class, "grade", grade)
+    command.main(["grade", str(tmp_path), *["--refuse-library"] * refused])
+    assert seen == [not refused]
 
 
 # --- Workers --------------------------------------------------------------------------

@@ -114,6 +114,8 @@ TRICKS = {
     "def svd_loss(A, rank):\n    return next(again)",
     "only words": "svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')",
 }
+WORKS = "import time\nend = time.process_time() + 2\nwhile time.process_time() < end:\n"
+WORKS += "    pass\n"
 OPTIMISER = """
 import sys
 known = set(sys.modules)
@@ -130,6 +132,7 @@ ANSWERS = (
         "sleepy": "import time\ntime.sleep(600)\n" + RIGHT,
         "writing": WRITING + RIGHT,
         "parent": PARENT + RIGHT,
+        "works, then waits": WORKS + RIGHT,
         "optimiser": OPTIMISER + RIGHT,
     }
 )
@@ -143,6 +146,7 @@ def ran(workers):
         "stubborn": LIMITS._replace(cell=2),
         "endless": LIMITS._replace(answer=3),
         "sleepy": LIMITS._replace(lab=3),
+        "works, then waits": LIMITS._replace(cell=3),
     }
     # What the worked lab would have given.
     given = {"svd-check": Given([], set()), "rate-check": Given([THREE], set())}
@@ -150,7 +154,7 @@ def ran(workers):
     tasks = {
         (name, "lab"): (
             functools.partial(task, limits=limits.get(name, LIMITS)),
-            small(answer),
+            small(answer, "time.sleep(600)" if "waits" in name else SECOND),
         )
         for name, answer in ANSWERS.items()
     }
@@ -189,6 +193,7 @@ def test_a_lab_has_a_time_limit_of_its_own(ran):
 
 def test_who_works_too_long_is_not_late_who_waits_is(ran):
     assert ran["sleepy"].late
+    assert ran["works, then waits"].late  # what was worked before does not count
     assert not any(ran[name].late for name in ("right", "loops", "endless", "dies"))
 
 
@@ -337,15 +342,3 @@ def test_a_lab_that_cannot_be_watched_is_run_as_a_whole(monkeypatch):
     result = run_notebook.run(small(RIGHT), SMALL, seeds=[11], limits=LIMITS)
     assert result.right == {"svd-check": True, "rate-check": True}
     assert result.known is None
-
-
-def test_problems_are_not_those_that_students_have_seen():
-    drawn = [mark_class._seeds(seed) for seed in range(300)]
-    assert all(0 not in seeds and len(set(seeds)) == 2 for seeds in drawn)
-    assert len(set(map(tuple, drawn))) == 300
-
-
-def test_a_worked_lab_that_fails_marks_nobody(workers):
-    notebook = small("def svd_loss(A, rank):\n    return 0.0")
-    with pytest.raises(RuntimeError, match="the worked 01_x does not pass: svd-check"):
-        mark_class._runs({"01_x": notebook}, [1], LIMITS, workers, None)
