@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
-LIBC = ctypes.CDLL(None, use_errno=True) if LINUX else None
+LIBC = ctypes.CDLL(None) if LINUX else None
 
 # From linux/landlock.h: rights over a file, over what is in a folder, and to change it.
 EXECUTE, WRITE, READ, LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3

@@ -5,6 +5,7 @@ Which try a wall of an older Linux lets through is from ``man 7 landlock``.
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ import socket
 import stat
 import subprocess
 import sys
+import termios
 import time
 import traceback
 from pathlib import Path
@@ -27,6 +29,7 @@ if sys.platform != "linux":
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.filterwarnings("ignore:.* multi-threaded:DeprecationWarning")
 is_root = os.geteuid() == 0
+PROGRAMS = "/usr", "/lib", "/lib64", "/proc"  # what a program reads
 SOME_USER = 61_999
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +40,7 @@ def in_child(function):
     child = os.fork()
     if child == 0:
         try:
-            text = json.dumps(function())
+            text = json.dumps({"value": function()})
         except BaseException:
             text = json.dumps({"error": traceback.format_exc()})
         os.write(begin, text.encode())
@@ -48,7 +51,7 @@ def in_child(function):
     os.waitpid(child, 0)
     found = json.loads(text)
     assert "error" not in found, found["error"]
-    return found
+    return found["value"]
 
 
 def works(call, *args):
@@ -64,6 +67,16 @@ def works(call, *args):
 def connect(address, family=socket.AF_UNIX):
     with socket.socket(family) as mine:
         mine.connect(address)
+
+
+def ask(device):
+    """Ask a device for what it doesn't know, which is no error if one may ask."""
+    with open(device) as stream:
+        try:
+            fcntl.ioctl(stream, termios.TCGETS, bytes(100))
+        except OSError as error:
+            if error.errno != errno.ENOTTY:
+                raise
 
 
 def working(tries):
@@ -132,7 +145,7 @@ def test_only_what_is_named_can_be_opened_or_reached(version, folders, monkeypat
 
         def tries():
             done = walls.keep_to(
-                [read, neither / "missing", "/usr", "/lib", "/lib64", "/proc"],
+                [read, neither / "missing", "/dev/zero", *PROGRAMS],
                 [change, mine, "/dev/ptmx", "/dev/pts"],
             )
             found = [
@@ -141,6 +154,7 @@ def test_only_what_is_named_can_be_opened_or_reached(version, folders, monkeypat
                 *working(
                     {
                         "terminal": (os.openpty,),
+                        "ask": (ask, "/dev/zero"),
                         "call": (connect, server.getsockname(), socket.AF_INET),
                         "serve": (socket.create_server, ("127.0.0.1", 0)),
                         "signal": (os.kill, os.getppid(), 0),
@@ -158,10 +172,16 @@ def test_only_what_is_named_can_be_opened_or_reached(version, folders, monkeypat
     expected |= {"move changed"} if version >= 2 else {"truncate read"}
     expected |= {"truncate read"} if version < 3 else set()
     expected |= {"call", "serve"} if version < 4 else set()
+    expected |= {"ask"} if version < 5 else set()
     expected |= {"signal", "abstract"} if version < 6 else set()
     assert done
     assert set(found) == expected
     assert unprivileged == "1"
+
+
+def test_a_wall_that_linux_refuses_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(walls, "RIGHTS", {1: 60})  # nobody knows so many
+    assert not in_child(lambda: walls.keep_to([tmp_path], [tmp_path]))
 
 
 # --- What may be called ---------------------------------------------------------------
@@ -248,12 +268,15 @@ def test_a_family_of_its_own_has_a_first_and_the_same_user(user):
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
             LIBC.prctl(4, 1, 0, 0, 0)  # as if it had been this user from the start
+        kinds = 0x20000000 | 0x08000000 | (0 if os.geteuid() == 0 else 0x10000000)
+        can = in_child(lambda: LIBC.unshare(kinds) == 0)
         before = os.readlink("/proc/self/ns/ipc")
         own, after = walls.own_processes(), os.readlink("/proc/self/ns/ipc")
         ids = in_child(lambda: [os.getpid(), *os.getresuid(), *os.getresgid()])
-        return own, before != after, ids
+        return can, own, before != after, ids
 
-    own, has_memory, ids = in_child(family)
+    can, own, has_memory, ids = in_child(family)
+    assert own == can
     if not own:
         pytest.skip("this system lets nobody have such a family")
     ours = [user] * 6 if user else [*os.getresuid(), *os.getresgid()]
