@@ -274,8 +274,3 @@ def test_space_has_the_lines_that_its_tag_says(chromium, lines):
     page = lab_that_asks(before=1, lines=lines)
     document = pypdfium2.PdfDocument(pdf.print_page(chromium, page))
     assert [ruled(each) for each in document] == [lines, 0]
-
-
-def test_paper_that_is_not_known_is_refused(chromium):
-    with pytest.raises(ValueError, match="paper must be A4 or Letter, got 'A3'"):
-        pdf.print_page(chromium, "", paper="A3")

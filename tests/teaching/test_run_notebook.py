@@ -320,6 +320,14 @@ def test_what_no_point_depends_on_is_not_run_and_says_so():
         assert result.right == {"svd-check": True, "rate-check": True}
         shown = {c.id: [o.get("text") for o in c.outputs] for c in notebook.cells}
         assert ran == {n: shown[n] != [run_notebook.NOT_RUN] for n in ran}, answer
+    spoilt = {
+        name: each._replace(saved=dict.fromkeys(each.saved, "nonsense"))
+        for name, each in worked.known.items()
+    }
+    notebook = watched_lab(f"big\n{RIGHT}")  # of which it can be handed nothing
+    result = task(notebook, given=worked.given, known=spoilt)
+    assert result.right == {"svd-check": True, "rate-check": True}
+    assert run_notebook.NOT_RUN.strip() not in str(notebook)
 
 
 def test_after_the_last_answer_nothing_is_run_even_in_doubt():
