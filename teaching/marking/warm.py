@@ -158,7 +158,7 @@ def _keep(channel, request, another, data):
             _tell(channel, passed=True)
         why = _excess(me, base + 1.5 * request.get("memory", 0))
         _tell(channel, used=_used(me))
-    _end_all(own, me, kernel)
+    _end_all(me, kernel)
     _tell(channel, exit=-signal.SIGKILL if code is None else code, why=why)
     os._exit(0)
 
@@ -237,9 +237,9 @@ def _excess(me, most):
     return "its processes took too much memory" if _held(me) > most else ""
 
 
-def _end_all(own, me, kernel):
+def _end_all(me, kernel):
     """End the kernel and what it has started, wherever that has gone."""
-    if own:
+    if os.getpid() == 1:
         with contextlib.suppress(OSError):
             os.kill(-1, signal.SIGKILL)  # all of this family but its first
         return

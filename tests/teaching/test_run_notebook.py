@@ -37,11 +37,11 @@ def graded(name, source, points=1):
     return cell
 
 
-def small(answer, second=SECOND):
+def small(answer, second=SECOND, setup=SETUP):
     """Return a lab of two exercises."""
     return new_notebook(
         cells=[
-            new_code_cell(SETUP),
+            new_code_cell(setup),
             new_code_cell(answer, id="svd-solution"),
             graded("svd-check", "checks.svd_loss(svd_loss)"),
             new_code_cell(second),
@@ -114,8 +114,12 @@ TRICKS = {
     "def svd_loss(A, rank):\n    return next(again)",
     "only words": "svd_loss = 'right'\nprint('Exercise 1.2, svd_loss: right.')",
 }
-WORKS = "import time\nend = time.process_time() + 2\nwhile time.process_time() < end:\n"
-WORKS += "    pass\n"
+WORKS = """
+import time
+end = time.process_time() + 1.2
+while time.process_time() < end:
+    pass
+"""
 OPTIMISER = """
 import sys
 known = set(sys.modules)
@@ -132,7 +136,6 @@ ANSWERS = (
         "sleepy": "import time\ntime.sleep(600)\n" + RIGHT,
         "writing": WRITING + RIGHT,
         "parent": PARENT + RIGHT,
-        "works, then waits": WORKS + RIGHT,
         "optimiser": OPTIMISER + RIGHT,
     }
 )
@@ -146,7 +149,6 @@ def ran(workers):
         "stubborn": LIMITS._replace(cell=2),
         "endless": LIMITS._replace(answer=3),
         "sleepy": LIMITS._replace(lab=3),
-        "works, then waits": LIMITS._replace(cell=3),
     }
     # What the worked lab would have given.
     given = {"svd-check": Given([], set()), "rate-check": Given([THREE], set())}
@@ -154,7 +156,7 @@ def ran(workers):
     tasks = {
         (name, "lab"): (
             functools.partial(task, limits=limits.get(name, LIMITS)),
-            small(answer, "time.sleep(600)" if "waits" in name else SECOND),
+            small(answer, setup=SETUP + WORKS * (name == "sleepy")),
         )
         for name, answer in ANSWERS.items()
     }
@@ -192,8 +194,7 @@ def test_a_lab_has_a_time_limit_of_its_own(ran):
 
 
 def test_who_works_too_long_is_not_late_who_waits_is(ran):
-    assert ran["sleepy"].late
-    assert ran["works, then waits"].late  # what was worked before does not count
+    assert ran["sleepy"].late  # though it had worked in an earlier cell
     assert not any(ran[name].late for name in ("right", "loops", "endless", "dies"))
 
 
