@@ -331,6 +331,16 @@ def test_a_signal_that_is_slow_to_be_passed_on_meets_no_later_cell(short_folder)
         client._cleanup_kernel()
 
 
+def test_a_kernel_gets_no_secret_and_finds_no_program_of_ours(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name, value in {"PATH": "/ours", "TOKEN": "secret", "LC_TIME": "C"}.items():
+        monkeypatch.setenv(name, value)
+    found = kernels._environment()
+    assert "/ours" not in found["PATH"]
+    assert "TOKEN" not in found
+    assert (found["LC_TIME"], found["OMP_NUM_THREADS"]) == ("C", "1")
+
+
 def test_who_hangs_up_with_news_unread_is_gone():
     mine, theirs = socket.socketpair()
     with mine:
