@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 
 import pytest
+from nbformat.v4 import new_output
 
 from teaching import __main__ as command
 from teaching.marking import kernels, mark_class, run_notebook, workers
@@ -97,7 +98,7 @@ def grade(tmp_path, files, *, worked=None, **how):
     worked = {lab: made.worked(lab) for lab in copies} | (worked or {})
     said = []
     how |= {"say": said.append}
-    into = tmp_path / "into"
+    into = tmp_path / "new" / "into"
     marking = mark_class.grade(tmp_path / "class", into, worked, copies, **how)
     names = {student.id: student.name for student in marking.students}
     marks = {(names[id], lab): mark for (id, lab), mark in marking.marks.items()}
@@ -181,7 +182,7 @@ def test_a_marking_again_has_the_same_problems_and_says_who_is_missing(runs, tmp
     assert seeds[0] == seeds[1]
     assert len({*seeds}) == 3
     assert said[-2:] == [
-        "In 8, but not handed in here: Ida, Max",
+        "In 8, but not handed in here: Ida; Max",
         f"{folder.name}, True",
     ]
 
@@ -230,7 +231,7 @@ def test_what_changes_meanwhile_is_named(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "digests", lambda: next(packs))
     with pytest.raises(RuntimeError, match=r"the pack was changed.* labs\.py"):
         grade(tmp_path, files)
-    assert len([*tmp_path.glob("into/*/return")]) == 2  # all the same
+    assert len([*tmp_path.glob("new/into/*/return")]) == 2  # all the same
     packs = iter([{"labs.py": "1"}] * 2)
     *_, said = grade(tmp_path, files)
     assert said[1:3] == ["The worked labs first:"] + [
@@ -253,23 +254,58 @@ def test_a_second_marking_gets_a_folder_of_its_own(tmp_path, monkeypatch):
     assert first != second
 
 
-def test_of_several_files_the_best_counts_and_is_named():
-    def came_of(*right):
-        return mark_class.Mark(None, dict(enumerate(right)), ["a note"], 1.0)
+WRITTEN = "claim-answer"  # of LAB, for a person to mark
 
+
+def came_of(*right, written=False, failure=""):
+    """Return the Mark of a file in which these checks of LAB are right."""
+    notebook = made.replaced(made.empty(LAB), WRITTEN, "Mine") if written else None
+    notebook = notebook or made.empty(LAB)
+    for cell in notebook.cells:
+        if cell.id in set(made.graded(LAB)) - {*right}:
+            cell.outputs = [new_output("error", ename="NotRight", evalue="no")]
+    notes, verdicts = ["a note"], dict.fromkeys(right, True)
+    if failure:
+        return mark_class.Mark(None, {}, notes, 1.0, failure)
+    return mark_class.Mark(notebook, verdicts, notes, 1.0)
+
+
+def test_of_several_files_the_best_counts_and_is_named():
+    two, one, other_two = "split-check", "cond-check", "own-check"  # points
     marks = {
-        ("a", LAB, 1): came_of(True, True),
-        ("a", LAB, 0): came_of(True, False),
-        ("b", LAB, 0): came_of(True, False),
-        ("c", LAB, 1): came_of(False, True),
-        ("c", LAB, 0): came_of(True, False),
+        ("a", LAB, 1): came_of(two, one),
+        ("a", LAB, 0): came_of(two),
+        ("b", LAB, 0): came_of(two),
+        ("c", LAB, 1): came_of(other_two),
+        ("c", LAB, 0): came_of(two),
     }
     names = {key: f"in/{key[0]}{key[2]}.ipynb" for key in marks}
     best = mark_class._best(marks, names)
     assert best["a", LAB].notes == ["a note", "a1.ipynb counted"]
-    assert best["a", LAB].right == {0: True, 1: True}
+    assert set(best["a", LAB].right) == {two, one}
     assert best["b", LAB].notes == ["a note"]
     assert best["c", LAB].notes == ["a note", "c0.ipynb counted"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # As many checks, and more points.
+        (came_of("cond-check"), came_of("split-check")),
+        # As many points, and answers that a person is to mark.
+        (came_of("split-check"), came_of("own-check", written=True)),
+        (came_of(), came_of(written=True)),
+        # A failure of ours.
+        (came_of(failure="lost"), came_of()),
+    ],
+)
+def test_the_best_of_several_files_is_that_with_most_points(first, second):
+    marks = {("a", LAB, 0): first, ("a", LAB, 1): second}
+    names = dict.fromkeys(marks, "x.ipynb")
+    best = mark_class._best(marks, names)["a", LAB]
+    assert best.notebook is second.notebook
+    lost = "x.ipynb was not marked, by a failure of ours: lost"
+    assert (lost in best.notes) == bool(first.failure)
 
 
 def test_stray_files_are_no_change_of_submissions_and_changes_are_named(tmp_path):
@@ -285,6 +321,16 @@ def test_stray_files_are_no_change_of_submissions_and_changes_are_named(tmp_path
     assert lost == ["a/a.ipynb", "b/b.ipynb"]
 
 
+@pytest.mark.parametrize("verb", ["grade", "return"])
+def test_a_folder_at_home_is_found_also_where_the_shell_leaves_its_sign(
+    tmp_path, monkeypatch, verb
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    why = command.main([verb, "~/class"])
+    assert why.endswith(f"got {tmp_path / 'class'}")
+
+
 @pytest.mark.parametrize("refused", [True, False])
 def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refused):
     seen = []
@@ -296,6 +342,24 @@ def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refus
     monkeypatch.setattr(mark_class, "grade", grade)
     command.main(["grade", str(tmp_path), *["--refuse-library"] * refused])
     assert seen == [not refused]
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_a_wrong_folder_of_an_earlier_marking_is_refused_before_any_is_made(
+    tmp_path, seed
+):
+    made.write(tmp_path / "class", {"notes.txt": b"x"})
+    wrong = tmp_path / "wrong"
+    with pytest.raises(ValueError, match="must be a folder that make grade made"):
+        mark_class.grade(
+            tmp_path / "class",
+            tmp_path / "into",
+            *made.pack(),
+            seed=seed,
+            again=wrong,
+            say=list,
+        )
+    assert not (tmp_path / "into").exists()
 
 
 # --- Workers --------------------------------------------------------------------------

@@ -5,14 +5,11 @@ The labs are cut down to the code that checks need; ``make class`` marks whole l
 
 import csv
 import hashlib
-import posixpath
 import re
 import sys
 
 import pytest
-from nbformat.v4 import new_output
 
-from teaching import __main__ as command
 from teaching import labs
 from teaching.marking import mark_class, run_notebook
 from tests.teaching import made_up_class as made
@@ -123,81 +120,6 @@ def test_each_student_has_a_page_that_opens_offline(marked):
 
 
 @needs_fork
-def test_a_second_marking_gets_a_folder_of_its_own(tmp_path, monkeypatch):
-    names = iter(["one", "one", "two"])
-    monkeypatch.setattr(mark_class.time, "strftime", lambda form: next(names))
-    first, second = mark_class._new_folder(tmp_path), mark_class._new_folder(tmp_path)
-    assert first != second
-
-
-WRITTEN = "claim-answer"  # of LAB, for a person to mark
-
-
-def came_of(*right, written=False, failure=""):
-    """Return the Mark of a file in which these checks of LAB are right."""
-    notebook = made.replaced(made.empty(LAB), WRITTEN, "Mine") if written else None
-    notebook = notebook or made.empty(LAB)
-    for cell in notebook.cells:
-        if cell.id in set(made.graded(LAB)) - {*right}:
-            cell.outputs = [new_output("error", ename="NotRight", evalue="no")]
-    notes, verdicts = ["a note"], dict.fromkeys(right, True)
-    if failure:
-        return mark_class.Mark(None, {}, notes, 1.0, failure)
-    return mark_class.Mark(notebook, verdicts, notes, 1.0)
-
-
-def test_of_several_files_the_best_counts_and_is_named():
-    two, one, other_two = "split-check", "cond-check", "own-check"  # points
-    marks = {
-        ("a", LAB, 1): came_of(two, one),
-        ("a", LAB, 0): came_of(two),
-        ("b", LAB, 0): came_of(two),
-        ("c", LAB, 1): came_of(other_two),
-        ("c", LAB, 0): came_of(two),
-    }
-    names = {key: f"in/{key[0]}{key[2]}.ipynb" for key in marks}
-    best = mark_class._best(marks, names)
-    assert best["a", LAB].notes == ["a note", "a1.ipynb counted"]
-    assert set(best["a", LAB].right) == {two, one}
-    assert best["b", LAB].notes == ["a note"]
-    assert best["c", LAB].notes == ["a note", "c0.ipynb counted"]
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        # As many checks, and more points.
-        (came_of("cond-check"), came_of("split-check")),
-        # As many points, and answers that a person is to mark.
-        (came_of("split-check"), came_of("own-check", written=True)),
-        (came_of(), came_of(written=True)),
-        # A failure of ours.
-        (came_of(failure="lost"), came_of()),
-    ],
-)
-def test_the_best_of_several_files_is_that_with_most_points(first, second):
-    marks = {("a", LAB, 0): first, ("a", LAB, 1): second}
-    names = dict.fromkeys(marks, "x.ipynb")
-    best = mark_class._best(marks, names)["a", LAB]
-    assert best.notebook is second.notebook
-    lost = "x.ipynb was not marked, by a failure of ours: lost"
-    assert (lost in best.notes) == bool(first.failure)
-
-
-def test_stray_files_are_no_change_of_submissions_and_changes_are_named(tmp_path):
-    files = {"a/a.ipynb": b"1", "b/b.ipynb": b"2", ".DS_Store": b"x"}
-    made.write(tmp_path, files)
-    before = mark_class.digests(tmp_path)
-    stray = {".DS_Store": b"y", "a/.ipynb_checkpoints/a-checkpoint.ipynb": b"1"}
-    made.write(tmp_path, stray | {"notes.txt": b"new"})
-    assert mark_class.changed(before, mark_class.digests(tmp_path)) == []
-    made.write(tmp_path, {"a/a.ipynb": b"forged"})
-    (tmp_path / "b/b.ipynb").unlink()
-    lost = mark_class.changed(before, mark_class.digests(tmp_path))
-    assert lost == ["a/a.ipynb", "b/b.ipynb"]
-
-
-@needs_fork
 def test_a_folder_of_stray_files_alone_gives_a_table(tmp_path):
     files = {".DS_Store": b"x", ".ipynb_checkpoints/a.ipynb": b"x", "a/.DS_Store": b"x"}
     made.write(tmp_path / "class", files | {"notes.txt": b"x"})
@@ -207,61 +129,3 @@ def test_a_folder_of_stray_files_alone_gives_a_table(tmp_path):
     text = (marking.folder / "points.csv").read_text(encoding="utf-8-sig")
     assert "notes.txt: not a notebook" in text
     assert len(text.splitlines()) == 1 + 2
-
-
-@needs_fork
-def test_an_open_door_and_a_changed_pack_are_told(tmp_path, monkeypatch):
-    pack = iter([{"labchecks/student.py": "1"}, {"labchecks/student.py": "2"}])
-    monkeypatch.setattr(mark_class.kernels, "digests", lambda: next(pack))
-    monkeypatch.setattr(mark_class.kernels, "open_doors", posixpath.join)  # any text
-    made.write(tmp_path / "class", {"notes.txt": b"x"})
-    told = []
-    with pytest.raises(
-        RuntimeError, match="the pack was changed.*labchecks/student.py"
-    ):
-        mark_class.grade(
-            tmp_path / "class", tmp_path / "into", *made.pack(), say=told.append
-        )
-    assert any(line.startswith("What students wrote can /") for line in told)
-    assert len([*tmp_path.glob("into/*/points.csv")]) == 1
-
-
-@pytest.mark.parametrize("verb", ["grade", "return"])
-def test_a_folder_at_home_is_found_also_where_the_shell_leaves_its_sign(
-    tmp_path, monkeypatch, verb
-):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    why = command.main([verb, "~/class"])
-    assert why.endswith(f"got {tmp_path / 'class'}")
-
-
-@pytest.mark.parametrize("refused", [True, False])
-def test_calls_of_the_library_are_refused_on_demand(tmp_path, monkeypatch, refused):
-    seen = []
-
-    def grade(*args, limits, **kwargs):
-        seen.append(limits.library)
-        raise ValueError("enough")
-
-    monkeypatch.setattr(mark_class, "grade", grade)
-    command.main(["grade", str(tmp_path), *["--refuse-library"] * refused])
-    assert seen == [not refused]
-
-
-@pytest.mark.parametrize("seed", [None, 7])
-def test_a_wrong_folder_of_an_earlier_marking_is_refused_before_any_is_made(
-    tmp_path, seed
-):
-    made.write(tmp_path / "class", {"notes.txt": b"x"})
-    wrong = tmp_path / "wrong"
-    with pytest.raises(ValueError, match="must be a folder that make grade made"):
-        mark_class.grade(
-            tmp_path / "class",
-            tmp_path / "into",
-            *made.pack(),
-            seed=seed,
-            again=wrong,
-            say=list,
-        )
-    assert not (tmp_path / "into").exists()

@@ -40,7 +40,7 @@ def test_pages_that_end_so_are_turned_whatever_stands_at_their_foot():
 class Tab:
     """Stands for a page in a browser: prints one PDF after the other."""
 
-    def __init__(self, *prints, turns=True):
+    def __init__(self, *prints, turns=3):
         self.prints, self.turns = list(prints), turns
         self.moved, self.how, self.seen = [], [], []
 
@@ -48,9 +48,9 @@ class Tab:
         self.how.append(how)
         return self.prints.pop(0)
 
-    def query_selector(self, selector):
+    def query_selector_all(self, selector):
         assert selector == ".turn"
-        return self.turns or None
+        return [None] * self.turns
 
     def evaluate(self, script, argument=None):
         if argument is not None:
@@ -99,14 +99,14 @@ def test_a_sheet_is_printed_until_nothing_faces_its_answer():
 
 
 def test_a_sheet_that_asks_for_nothing_is_printed_once():
-    tab = Tab(LEFT, turns=False)
+    tab = Tab(LEFT, turns=0)
     assert pdf.print_page(Browser(tab), "a page") == LEFT
     assert tab.how[0]["format"] == "A4"
     assert tab.moved == []
 
 
 def test_all_sheets_are_printed_on_each_paper(monkeypatch):
-    tab = Tab(b"1", b"2", b"3", b"4", turns=False)
+    tab = Tab(b"1", b"2", b"3", b"4", turns=0)
     browser = contextlib.nullcontext(Browser(tab))
     monkeypatch.setattr(pdf, "browser", lambda: browser)
     found = pdf.print_all({"a.html": "", "b.html": ""})
