@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import time
 from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 
@@ -380,6 +381,27 @@ def test_workers_are_other_processes_one_for_each_core_if_not_so_many(forked):
         assert one.submit(os.getpid).result() != os.getpid()
         assert one._max_workers == 1
         assert several._max_workers == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.filterwarnings("ignore:.* multi-threaded:DeprecationWarning")
+def test_what_is_broken_off_ends_at_once(forked):
+    """Neither is waited for what runs, nor is begun what waits."""
+    others, began = {*multiprocessing.active_children()}, []
+
+    def broken_off():
+        with workers.executor(1) as executor:
+            executor.submit(abs, 1).result()  # the worker is there
+            first, *_ = [executor.submit(time.sleep, 30) for _ in range(3)]
+            while not first.running():
+                time.sleep(0.01)
+            began.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    for process in {*multiprocessing.active_children()} - others:
+        process.join()
+    assert time.monotonic() - began[0] < 20
 
 
 def test_where_nobody_tells_which_cores_are_ours_all_are(forked, monkeypatch):
