@@ -3,10 +3,11 @@
 1. ``submissions``: whose file it is, and of which lab.
 2. ``restore_cells``: it gets the shape of the lab back, and keeps what is answered.
 3. ``run_notebook``: it runs from top to bottom in a kernel of its own (``kernels``),
-   which ``warm`` forks and keeps within ``walls``; ``cell_client`` stops what writes
-   too much, or works too long by the ``clock``. Cells that no answer depends on are
-   left out (``needed_cells``, after ``read_cells``); what the others change was watched
-   in the worked lab (``watch_cells``, and in its kernel ``watched_values``).
+   ``one_kernel`` within ``walls``, which is forked from the process ``warm`` and kept
+   by a ``keeper``; ``cell_client`` stops what writes too much, or works too long by the
+   ``clock``. Cells that no answer depends on are left out (``needed_cells``, after
+   ``read_cells``); what the others change was watched in the worked lab
+   (``watch_cells``, and in its kernel ``watched_values``).
 4. ``remote_answer``: each answer is asked for in that kernel, by ``answering``, and is
    judged outside of it by the checks of its lab (``values`` are what crosses).
 5. ``gradebook``: its points are entered, and written into ``points.csv``; the student's

@@ -33,8 +33,8 @@ from jupyter_client.provisioning import LocalProvisioner
 
 import labchecks
 from teaching.labs import NOTEBOOKS, ROOT
-from teaching.marking.warm import HOMES
-from teaching.marking.warm import QUIET as QUIET
+from teaching.marking.one_kernel import HOMES
+from teaching.marking.one_kernel import QUIET as QUIET
 
 PACK = Path(labchecks.__file__).resolve().parents[1]
 CHECKS = sorted(path.stem for path in PACK.glob("labchecks/lab[0-9][0-9].py"))
@@ -45,7 +45,8 @@ WARM = [
 ]
 # What of the pack kernels see.
 COPIED = ["labhelpers/*.py", "labchecks/*.py", "data/*.csv", "teaching/__init__.py"]
-NEEDED = "__init__", "answering", "values", "walls", "warm", "watched_values"
+NEEDED = "__init__", "answering", "keeper", "one_kernel", "values", "walls", "warm"
+NEEDED = *NEEDED, "watched_values"
 COPIED += [f"teaching/marking/{name}.py" for name in NEEDED]
 # What of the environment they get.
 KEPT = r"LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|DYLD_\w+|HOME|SYSTEMROOT"

@@ -36,8 +36,9 @@ def test_rooms_import_downward_only(package):
     _assert_none(guard.arrows(guard.ROOT / package))
 
 
-def test_rooms_are_small():
-    _assert_none(guard.room_sizes(guard.ROOT / "labhelpers"))
+@pytest.mark.parametrize("package", ["labhelpers", "teaching"])
+def test_rooms_are_small(package):
+    _assert_none(guard.room_sizes(guard.ROOT / package))
 
 
 def _assert_none(complaints):

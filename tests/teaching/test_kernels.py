@@ -17,7 +17,7 @@ from jupyter_core.utils import run_sync
 from nbformat.v4 import new_code_cell, new_notebook
 
 from teaching.labs import NOTEBOOKS, ROOT
-from teaching.marking import kernels, run_notebook, walls, warm
+from teaching.marking import keeper, kernels, run_notebook, walls
 from teaching.marking import workers as marking_workers
 from teaching.marking.cell_client import CellClient
 from teaching.marking.remote_answer import Given
@@ -321,9 +321,9 @@ def test_a_signal_that_is_slow_to_be_passed_on_meets_no_later_cell(short_folder)
     client.start_new_kernel()
     client.start_new_kernel_client()
     try:
-        keeper = min(forked() - others)  # it comes before its kernel
-        os.kill(keeper, signal.SIGSTOP)
-        threading.Timer(0.5, os.kill, [keeper, signal.SIGCONT]).start()
+        keeps = min(forked() - others)  # it comes before its kernel
+        os.kill(keeps, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, [keeps, signal.SIGCONT]).start()
         run_sync(manager.interrupt_kernel)()
         client.begin(math.inf, 60)
         assert "slept" in str(client.execute_cell(cell, 0).outputs)
@@ -346,7 +346,7 @@ def test_who_hangs_up_with_news_unread_is_gone():
     with mine:
         mine.sendall(b"news")
         theirs.close()
-        assert warm._received(mine) == b""
+        assert keeper._received(mine) == b""
 
 
 def test_a_temporary_file_lies_in_the_folder_though_that_lies_in_a_private_one(
