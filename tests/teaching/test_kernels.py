@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -327,6 +328,10 @@ def test_a_signal_that_is_slow_to_be_passed_on_meets_no_later_cell(short_folder)
         run_sync(manager.interrupt_kernel)()
         client.begin(math.inf, 60)
         assert "slept" in str(client.execute_cell(cell, 0).outputs)
+        ends = time.monotonic() + 20
+        while not (used := kernels.used_by(manager)) and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert 0 < used < time.process_time() / 4  # what others work does not count
     finally:
         client._cleanup_kernel()
 
