@@ -7,7 +7,8 @@
    by a ``keeper``; ``cell_client`` stops what writes too much, or works too long by the
    ``clock``. Cells that no answer depends on are left out (``needed_cells``, after
    ``read_cells``); what the others change was watched in the worked lab
-   (``watch_cells``, and in its kernel ``watched_values``).
+   (``watch_cells``, and in its kernel ``watched_values``). ``cell_outputs`` have the
+   verdicts, and say what was asked for in vain.
 4. ``remote_answer``: each answer is asked for in that kernel, by ``answering``, and is
    judged outside of it by the checks of its lab (``values`` are what crosses).
 5. ``gradebook``: its points are entered, and written into ``points.csv``; the student's

@@ -1,17 +1,14 @@
 """Run one submitted lab in a kernel of its own, and have its answers judged."""
 
 import contextlib
-import re
 import tempfile
 import time
 from typing import NamedTuple
 
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
-from nbformat.v4 import new_output
 
-from labchecks.verdicts import Check
-from teaching.marking import kernels, needed_cells, watched_values
+from teaching.marking import cell_outputs, kernels, needed_cells, watched_values
 from teaching.marking.cell_client import CellClient
 from teaching.marking.clock import PATIENCE, Clock
 from teaching.marking.remote_answer import (
@@ -24,21 +21,6 @@ from teaching.marking.remote_answer import (
 )
 from teaching.marking.values import pack, unpack
 from teaching.marking.watch_cells import Watch
-
-NOT_RUN = "Not run: no point depends on it.\n"
-STOPPED = {"ename": "TimeLimit", "evalue": "this cell was stopped", "traceback": []}
-
-# What was asked for, by what an error says. The student's words are not repeated.
-REFUSED = "PermissionError|Permission ?[Dd]enied|AccessDenied|Operation not supported"
-REFUSED += "|URLError|ConnectionError|BrokenProcessPool|TerminatedWorkerError"
-ASKED_FOR = {
-    "MemoryError|t allocate memory": "too much memory",
-    REFUSED: "what marking does not allow: the network, other folders, some kinds of "
-    "processes",
-    "StdinNotImplementedError": "input, and nobody is there to give it",
-    "ModuleNotFoundError": "a module that is not here",
-    "FileNotFoundError|No such file|File `.*` not found": "a file that is not here",
-}
 
 
 class Limits(NamedTuple):
@@ -147,7 +129,7 @@ def refused(notebook, why):
     for cell in notebook.cells:
         if _is_check(cell):
             right[cell.metadata["nbgrader"]["grade_id"]] = False
-            cell.outputs = _with_verdict([], f"not run: {why}")
+            cell.outputs = cell_outputs.with_verdict([], f"not run: {why}")
     return Run(notebook, right, {}, [], 0.0)
 
 
@@ -162,7 +144,7 @@ class _Session:
             km=manager,
             allow_errors=True,
             coalesce_streams=True,
-            error_on_timeout=STOPPED,
+            error_on_timeout=cell_outputs.STOPPED,
             extra_arguments=kernels.QUIET,
             interrupt_on_timeout=True,
             record_timing=False,
@@ -203,8 +185,8 @@ class _Session:
                 cell.outputs = []
                 self._run(index, cell, plan)
             if is_check:
-                self.right[grade_id] = _is_right(verdict)
-                cell.outputs = _with_verdict(cell.outputs, verdict)
+                self.right[grade_id] = cell_outputs.is_right(verdict)
+                cell.outputs = cell_outputs.with_verdict(cell.outputs, verdict)
 
     def _run(self, index, cell, plan):
         whole, started = cell.source, time.monotonic()
@@ -213,7 +195,7 @@ class _Session:
             self._execute(index, cell)
             cell.source = whole
         elif not _is_check(cell):
-            cell.outputs = [new_output("stream", name="stdout", text=NOT_RUN)]
+            cell.outputs = cell_outputs.not_run()
         for name, text in plan.handed.get(index, {}).items():
             self._hand(name, text)
         if self.watch:
@@ -257,8 +239,9 @@ class _Session:
         flooded = self.notebook_client.written > self.limits.output
         self._note(f"{cell.id} was stopped after {limit:.0f} s", late)
         self._note(f"{cell.id} wrote too much", flooded)
-        errors = [o for o in cell.outputs if o.output_type == "error"]
-        self._note_missed(cell.id, *(f"{e.ename}: {e.evalue}" for e in errors))
+        for error in cell.outputs:
+            if error.output_type == "error":
+                self._note_missed(cell.id, f"{error.ename}: {error.evalue}")
         if late or flooded:
             self._wake()
 
@@ -313,39 +296,10 @@ class _Session:
         self._note("the kernel could not be stopped, and was ended")
         self.dead = True
 
-    def _note_missed(self, name, *errors):
-        """Note what was asked for in vain, for whoever wonders why it worked before."""
-        for pattern, words in ASKED_FOR.items():
-            found = any(re.search(pattern, text[:1000]) for text in errors)
-            self._note(f"{name} asked for {words}", found)
+    def _note_missed(self, name, error):
+        for words in cell_outputs.missed(error):
+            self._note(f"{name} asked for {words}")
 
     def _note(self, text, condition=True):
         if condition and text not in self.notes:
             self.notes.append(text)
-
-
-def _is_right(verdict):
-    """Whether a verdict is a Check that is passed; a text says what went wrong."""
-    return isinstance(verdict, Check) and verdict.passed is True
-
-
-def _with_verdict(outputs, verdict):
-    """Return the outputs of a check for nbgrader, to which an error means no points."""
-    shown = [_harmless(output) for output in outputs]
-    if _is_right(verdict):
-        text = f"Marked on other problems: {verdict!r}\n"
-        return [new_output("stream", name="stdout", text=text), *shown]
-    words = verdict if isinstance(verdict, str) else repr(verdict)
-    text = f"Marked on other problems: {words}"
-    name = {"ename": "NotRight", "evalue": text, "traceback": [text]}
-    return [new_output("error", **name), *shown]
-
-
-def _harmless(output):
-    """Return an output that nbgrader takes for neither an error nor a number."""
-    if output.output_type == "error":
-        text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-        return new_output("stream", name="stdout", text=text)
-    if output.output_type == "stream":
-        return new_output("stream", name="stdout", text=output.text)
-    return new_output("display_data", data=output.data, metadata=output.metadata)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from teaching.marking import mark_class, run_notebook, values
+from teaching.marking import cell_outputs, mark_class, run_notebook, values
 from teaching.marking import workers as marking_workers
 from teaching.marking.remote_answer import Given
 from tests.teaching import made_up_class as made
@@ -320,7 +320,7 @@ def test_what_no_point_depends_on_is_not_run_and_says_so():
         result = task(notebook, given=worked.given, known=worked.known)
         assert result.right == {"svd-check": True, "rate-check": True}
         shown = {c.id: [o.get("text") for o in c.outputs] for c in notebook.cells}
-        assert ran == {n: shown[n] != [run_notebook.NOT_RUN] for n in ran}, answer
+        assert ran == {n: shown[n] != [cell_outputs.NOT_RUN] for n in ran}, answer
     spoilt = {
         name: each._replace(saved=dict.fromkeys(each.saved, "nonsense"))
         for name, each in worked.known.items()
@@ -328,7 +328,7 @@ def test_what_no_point_depends_on_is_not_run_and_says_so():
     notebook = watched_lab(f"big\n{RIGHT}")  # of which it can be handed nothing
     result = task(notebook, given=worked.given, known=spoilt)
     assert result.right == {"svd-check": True, "rate-check": True}
-    assert run_notebook.NOT_RUN.strip() not in str(notebook)
+    assert cell_outputs.NOT_RUN.strip() not in str(notebook)
 
 
 def test_after_the_last_answer_nothing_is_run_even_in_doubt():
@@ -340,7 +340,7 @@ def test_after_the_last_answer_nothing_is_run_even_in_doubt():
     task(notebooks[1], given=worked.given, known=worked.known)
     task(notebooks[2], given=worked.given)
     shown = [notebook.cells[-1].outputs[0].text for notebook in notebooks]
-    assert shown == [run_notebook.NOT_RUN, run_notebook.NOT_RUN, "late\n"]
+    assert shown == [cell_outputs.NOT_RUN, cell_outputs.NOT_RUN, "late\n"]
 
 
 def test_a_lab_that_cannot_be_watched_is_run_as_a_whole(monkeypatch):
