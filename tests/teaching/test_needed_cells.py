@@ -190,6 +190,13 @@ def test_what_an_answer_names_of_the_course_is_run(known):
     assert "both = [" in ran("lambda: both")
 
 
+def test_a_lab_of_numbers_alone_is_planned(known):
+    cells = lab({"double-solution": "double = 2", "rate-solution": "rate = 0.5"}).cells
+    plan = planned(cells, known)
+    own = {"double-solution", "rate-solution", "last-solution"}
+    assert {cells[i].id for i in plan.sources} == own | {"imports", "precise"}
+
+
 def test_what_a_cell_changes_is_seen(known):
     assert "ran" in known["step"].changes
     assert "U" in known["step"].changes
@@ -466,6 +473,10 @@ ADVERSE = {
     "handed over, of another module": (
         {"rate-solution": HANDED},
         {"use": "from labhelpers import linalg as training"},
+    ),
+    "handed over, of another module that is in no doubt": (
+        {"rate-solution": HANDED},
+        {"use": "from labhelpers import descent as training"},
     ),
     "handed over, and changed": (
         {"rate-solution": "run.U[0] = 1\n" + HANDED},

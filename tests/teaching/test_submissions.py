@@ -444,8 +444,10 @@ def test_a_platforms_table_is_no_student(tmp_path, copies):
         "LastName,FirstName,ID,SIS User ID,SIS Login ID,Section,Lab 2 (3)\n",
     ]
     tables = {f"{n}.csv": head.encode() for n, head in enumerate(heads)}
-    students = read(tmp_path, tables | {"own.csv": b"name,points\n"}, copies)
-    assert set(students) == {"own"}
+    others = {"own.csv": b"name,points\n", "kim.csv/essay.txt": b"x"}
+    others["notes.txt"] = heads[0].encode()
+    students = read(tmp_path, tables | others, copies)
+    assert set(students) == {"own", "kim.csv", "notes"}
     assert submissions.tables(tmp_path) == tables
 
 
