@@ -73,6 +73,9 @@ def test_every_exercise_and_prediction_of_a_lab_is_known(number):
     assert exercises <= places  # a bug that is to be found has a check of its own
     assert {p.split(",")[0] for p in places} == KNOWN[number].exercises.keys()
     assert KNOWN[number].questions.keys() == lab.prediction.questions.keys()
+    for title, _ in KNOWN[number].questions.values():
+        assert title
+        assert not re.search("^#|Predict: |[$]", title)
     assert all(0 < minutes < 60 for _, minutes in KNOWN[number].exercises.values())
 
 
