@@ -83,13 +83,16 @@ def mended(cells, copy):
     chosen |= placed
     by_index = {index: known for known, index in chosen.items()}
     known = {cell.id: cell for cell in copy.cells}
-    result = []
+    result, changed = [], []
     for index, (kind, source, _) in enumerate(cells):
-        if index in by_index:
-            mine = known[by_index[index]]
-            result.append(_again(mine, mine.source if _is_check(mine) else source))
-        else:
+        mine = known.get(by_index.get(index))
+        if mine is None:
             result.append(KINDS[kind](source))
+            continue
+        if _is_check(mine) and source.rstrip() != mine.source.rstrip():
+            result.append(KINDS[kind](source))  # an answer may have been put there
+            changed.append(mine.id)
+        result.append(_again(mine, mine.source if _is_check(mine) else source))
     notes = [f"copied cells: {', '.join(copied)}"] if copied else []
     if placed:
         notes.append(f"known by their place alone: {', '.join(placed)}")
@@ -102,14 +105,8 @@ def mended(cells, copy):
             cell.source = ELSEWHERE + elsewhere[cell.id]
     if elsewhere:
         notes.append(f"written in a cell of their own: {', '.join(elsewhere)}")
-    changed = [
-        name
-        for name, index in chosen.items()
-        if _is_check(known[name])
-        and cells[index][1].rstrip() != known[name].source.rstrip()
-    ]
     if changed:
-        notes.append(f"changed checks, put back: {', '.join(changed)}")
+        notes.append(f"changed checks, put back below: {', '.join(changed)}")
     for number, cell in enumerate(result):
         cell.id = cell.id if cell.id in known else f"own-{number}"
     return new_notebook(cells=result, metadata=copy.metadata), notes

@@ -71,6 +71,19 @@ def test_changed_checks_are_put_back():
     assert any("changed checks" in note for note in notes)
 
 
+def test_what_was_written_into_a_check_stands_before_it():
+    notebook, written = made.empty(LAB), "split = sum\nchecks.split(split)"
+    result, notes = mended(made.replaced(notebook, "split-check", written))
+    at = made.at(result, "split-check")
+    assert [cell.source for cell in result.cells[at - 1 : at + 1]] == [
+        written,
+        "checks.split(split)",
+    ]
+    assert "nbgrader" not in result.cells[at - 1].metadata
+    assert len(result.cells) == len(notebook.cells) + 1
+    assert notes == ["changed checks, put back below: split-check"]
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
 def test_line_ends_alone_are_no_change(end):
     notebook = made.filled(LAB)
