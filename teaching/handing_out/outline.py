@@ -120,7 +120,7 @@ def outline(notebook):
 def _paced(parts, minutes):
     """Give each Text its share of the minutes, whole ones, as the clock rounds them."""
     words = [part.words if isinstance(part, Text) else 0 for part in parts]
-    clock = [round(minutes * each / (sum(words) or 1)) for each in accumulate(words)]
+    clock = [round(minutes * each / sum(words)) for each in accumulate(words)]
     return [
         part._replace(minutes=end - begin) if isinstance(part, Text) else part
         for part, begin, end in zip(parts, [0, *clock], clock)

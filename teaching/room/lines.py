@@ -100,7 +100,10 @@ def _is_session(path):
 
 
 def _changed(path):
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone since
+        return 0
 
 
 def _time(line):

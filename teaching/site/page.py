@@ -1,5 +1,6 @@
 """A page of the site: what stands around its inside, and what is found in it."""
 
+import itertools
 import json
 import re
 from functools import cache
@@ -103,8 +104,8 @@ def _slug(text):
 
 def _free(name, taken):
     """Return this id, or with a number if it is taken."""
-    names = (f"{name}-{count}" if count > 1 else name for count in range(1, 1000))
-    free = next(each for each in names if each not in taken)
+    others = (f"{name}-{count}" for count in itertools.count(2))
+    free = next(each for each in itertools.chain([name], others) if each not in taken)
     taken.add(free)
     return free
 

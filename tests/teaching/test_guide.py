@@ -327,8 +327,7 @@ def grader(**about):
 
 def test_of_code_a_task_is_told_in_short_and_a_written_one_in_full():
     solved = "### BEGIN SOLUTION\n{}\n### END SOLUTION"
-    head = "# 07 Is `<b>` a tag?\n\n**What you will do.** Add.\n\n"
-    head += "**Time.** 1 minutes to read."
+    head = "# 07 Is `<b>` a tag?\n\n**Time.** 1 minutes to read."  # and no more
     code = "## Exercise 7.1 · 9 min · ★☆☆\n\nAdd all.\n\n`total(x)` returns it.\n\n"
     code += "Mind the sign.\n\n<details>\n\n`sum(x)`\n\n</details>"
     cells = [
