@@ -15,8 +15,8 @@ import math_core
 from markupsafe import Markup, escape
 
 from teaching import formulas
+from teaching.labs import TASK
 
-TASK = re.compile(r"^#+ ((?:Exercise|Question) [^\s·:]+)", re.MULTILINE)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 SAFE = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -74,7 +74,7 @@ def tasks_of(copy):
     tasks, task = {}, None
     for cell in copy.cells:
         if cell.cell_type == "markdown":
-            task = (TASK.findall(cell.source) or [task])[-1]
+            task, *_ = (TASK.findall(cell.source) or [(task,)])[-1]
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name and task:
             tasks[name] = task
